@@ -1,0 +1,152 @@
+/** What callers send, as schemas. Keys that are not named here are ignored, except inside events, which are kept whole. */
+import { z } from "zod";
+import { eventKind, USER_EVENT_TYPES } from "../core/event-types.ts";
+import { TOKEN_ROLES } from "../core/records.ts";
+import { LIMITS } from "./limits.ts";
+import { bodyId, bodyInteger, metadata, metadataPatch, text } from "./parameters.ts";
+
+const queueConfig = z
+  .object({
+    max_attempts: bodyInteger(LIMITS.queue.maxAttempts).optional(),
+    drain_seconds: bodyInteger(LIMITS.queue.drainSeconds).optional(),
+    start_seconds: bodyInteger(LIMITS.queue.startSeconds).optional(),
+  })
+  .meta({
+    description: `Defaults: max_attempts ${LIMITS.queue.maxAttempts.default} (0: no limit), drain_seconds ${LIMITS.queue.drainSeconds.default}, start_seconds ${LIMITS.queue.startSeconds.default}.`,
+  });
+
+const selfHosted = z.looseObject({
+  type: z.literal("self_hosted"),
+  setup_script: text(LIMITS.setupScriptCharacters).nullish(),
+  queue: queueConfig.optional(),
+});
+const cloud = z.looseObject({ type: z.literal("cloud") });
+
+export const environmentConfig = z.discriminatedUnion("type", [selfHosted, cloud], {
+  error: (issue) =>
+    typeof issue.input === "object" && issue.input !== null && !Array.isArray(issue.input)
+      ? "must be self_hosted or cloud"
+      : 'must be an object such as {"type":"self_hosted"}',
+});
+export type EnvironmentConfigBody = z.output<typeof environmentConfig>;
+
+const name = text(LIMITS.nameCharacters, { min: 1 });
+const description = text(LIMITS.descriptionCharacters);
+
+export const createEnvironmentBody = z.object({
+  name,
+  description: description.nullish(),
+  config: environmentConfig.optional(),
+  metadata: metadata.optional(),
+});
+
+export const updateEnvironmentBody = z.object({
+  name: name.optional(),
+  description: description.nullish(),
+  config: z.looseObject({ type: z.string().optional() }, "must be an object").optional(),
+  metadata: metadataPatch.optional(),
+});
+
+const block = z
+  .looseObject({ type: text(64, { min: 1 }) }, "must be an object with a type")
+  .superRefine((value, context) => {
+    if (value.type === "text" && typeof value.text !== "string") {
+      context.addIssue({ code: "custom", path: ["text"], message: "must be a string" });
+    }
+  });
+const blocks = z.array(block, 'must be an array of blocks, such as [{"type":"text","text":"…"}]');
+const someBlocks = blocks.min(1, "must not be empty");
+
+/** What an event of each type has to carry. Types without an entry may carry anything. */
+const EVENT_PAYLOADS: Readonly<Record<string, z.ZodType>> = {
+  "user.message": z.looseObject({ content: someBlocks }),
+  "system.message": z.looseObject({ content: someBlocks }),
+  "user.tool_confirmation": z.looseObject({
+    tool_use_id: bodyId("event"),
+    result: z.enum(["allow", "deny"], "must be allow or deny"),
+  }),
+  "user.custom_tool_result": z.looseObject({ custom_tool_use_id: bodyId("event"), content: blocks.optional() }),
+  "user.tool_result": z.looseObject({ tool_use_id: bodyId("event"), content: blocks.optional() }),
+  "user.define_outcome": z.looseObject({ description: text(LIMITS.bodyBytes, { min: 1 }) }),
+  "agent.message": z.looseObject({ content: blocks }),
+  "session.error": z.looseObject({
+    error: z.looseObject({ message: z.string("must be a string") }, "must be an object"),
+  }),
+};
+
+export const event = z
+  .looseObject({ type: z.string("must be an event type, such as user.message") }, "must be an object")
+  .superRefine((value, context) => {
+    const kind = eventKind(value.type);
+    if (kind === undefined || kind.sender === "server") {
+      const expected = `must be one of ${USER_EVENT_TYPES.join(", ")}, or, from the worker, user.tool_result, session.error, agent.* or span.*`;
+      context.addIssue({ code: "custom", path: ["type"], message: expected });
+      return;
+    }
+    const checked = EVENT_PAYLOADS[value.type]?.safeParse(value);
+    for (const issue of checked?.error?.issues ?? []) {
+      context.addIssue({ code: "custom", path: [...issue.path], message: issue.message });
+    }
+  });
+
+export const sendEventsBody = z.object({
+  events: z
+    .array(event, "must be a non-empty array of events")
+    .min(1, "must be a non-empty array of events")
+    .max(LIMITS.eventsPerCall, `may hold at most ${LIMITS.eventsPerCall} events`),
+});
+
+const nothing = (what: string) =>
+  z
+    .unknown()
+    .refine((value) => value === undefined || value === null || Object.keys(value as object).length === 0, {
+      message: `is not available on a self_hosted environment: ${what}`,
+    })
+    .optional();
+
+export const createSessionBody = z.object({
+  environment_id: bodyId("environment"),
+  agent: z.null("this server keeps no agents yet: leave it out").optional(),
+  title: text(LIMITS.nameCharacters).nullish(),
+  metadata: metadata.optional(),
+  initial_events: z
+    .array(event, "must be an array of events")
+    .max(LIMITS.initialEvents, `may hold at most ${LIMITS.initialEvents} events`)
+    .optional(),
+  resources: nothing("mount files on the worker's machine instead"),
+  environment_variables: nothing("set them where the worker runs instead"),
+  vault_ids: nothing("give the worker its secrets on its own machine instead"),
+});
+
+export const updateSessionBody = z.object({
+  title: text(LIMITS.nameCharacters).nullish(),
+  metadata: metadataPatch.optional(),
+});
+
+export const updateWorkBody = z.object({ metadata: metadataPatch.optional() });
+
+export const stopWorkBody = z.object({
+  force: z.boolean("must be true or false").optional(),
+  processed_through: bodyId("event").optional(),
+});
+
+export const releaseWorkBody = z.object({
+  reason: text(LIMITS.descriptionCharacters).optional(),
+  delay_ms: bodyInteger({ min: 0, max: LIMITS.releaseDelayMs }).optional(),
+});
+
+export const createTokenBody = z
+  .object({
+    name,
+    role: z.enum(TOKEN_ROLES, `must be one of ${TOKEN_ROLES.join(", ")}`),
+    environment_id: bodyId("environment").nullish(),
+    expires_in_seconds: bodyInteger({ min: 1, max: LIMITS.tokenLifetimeSeconds }).nullish(),
+  })
+  .superRefine((value, context) => {
+    const bound = value.environment_id !== undefined && value.environment_id !== null;
+    if ((value.role === "worker") === bound) return;
+    const message = bound
+      ? "only goes with role worker"
+      : "is required for role worker, which is bound to one environment";
+    context.addIssue({ code: "custom", path: ["environment_id"], message });
+  });

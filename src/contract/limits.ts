@@ -1,0 +1,32 @@
+/** Sizes that the contract names, and those that it leaves to the server. Everything that a caller can make grow is here. */
+export const LIMITS = {
+  /** Largest request body; a larger one is a 400. */
+  bodyBytes: 32 * 1024 * 1024,
+  /** Characters of a caller's `x-request-id`. */
+  requestIdCharacters: 128,
+  /** Characters of a `Worker-ID`, and of an `Idempotency-Key`. */
+  workerIdCharacters: 256,
+  nameCharacters: 256,
+  descriptionCharacters: 4_096,
+  /** Characters of an environment's `setup_script`. */
+  setupScriptCharacters: 65_536,
+  /** Events in one call of send, and at session creation. */
+  eventsPerCall: 1_000,
+  initialEvents: 50,
+  /** A page, where nothing else is said; the events of a session tolerate more. */
+  page: { default: 20, max: 100 },
+  eventsPage: { default: 20, max: 1_000 },
+  /** `block_ms` of a poll. */
+  blockMs: { min: 1, max: 999 },
+  /** `Prefer: wait=N` on a poll, in seconds. */
+  preferWaitSeconds: { min: 1, max: 60 },
+  /** `delay_ms` of a release: a day. */
+  releaseDelayMs: 86_400_000,
+  /** `expires_in_seconds` of a token: ten years. */
+  tokenLifetimeSeconds: 315_360_000,
+  queue: {
+    maxAttempts: { min: 0, max: 1_000, default: 5 },
+    drainSeconds: { min: 1, max: 86_400, default: 600 },
+    startSeconds: { min: 1, max: 3_600, default: 60 },
+  },
+} as const;

@@ -1,0 +1,69 @@
+import type { Micros } from "./time.ts";
+
+/** The prefix says what an id names; the rest is a UUIDv7, so that text order is creation order. */
+export const ID_PREFIXES = {
+  environment: "env_",
+  session: "sess_",
+  work: "work_",
+  event: "evt_",
+  agent: "agent_",
+  token: "tok_",
+} as const;
+
+export type IdKind = keyof typeof ID_PREFIXES;
+
+const UUID_HEX = /^[0-9a-f]{32}$/;
+
+export function isId(kind: IdKind, text: unknown): text is string {
+  if (typeof text !== "string") return false;
+  const prefix = ID_PREFIXES[kind];
+  return text.startsWith(prefix) && UUID_HEX.test(text.slice(prefix.length));
+}
+
+/** 12 bits of `rand_a` and the first 14 of `rand_b` (RFC 9562, 6.2 method 1: a counter that is seeded anew each ms). */
+const COUNTER_BITS = 26;
+const COUNTER_LIMIT = 2 ** COUNTER_BITS;
+/** The seed leaves the upper half free, so that 33 million ids fit into a millisecond before the next one is borrowed. */
+const SEED_LIMIT = COUNTER_LIMIT / 2;
+
+/**
+ * Makes ids that ascend strictly over all kinds, also when the clock stands still or steps back.
+ *
+ * @param randomHex returns that many random bytes as hex; passed in because `core` does no IO.
+ */
+export class IdSource {
+  readonly #randomHex: (bytes: number) => string;
+  #ms = 0;
+  #counter = 0;
+
+  constructor(randomHex: (bytes: number) => string) {
+    this.#randomHex = randomHex;
+  }
+
+  next(kind: IdKind, now: Micros, above: string | null = null): string {
+    if (above !== null) this.raiseAbove(above);
+    const ms = Math.floor(now / 1_000);
+    if (ms > this.#ms) {
+      this.#ms = ms;
+      this.#counter = Number.parseInt(this.#randomHex(4), 16) % SEED_LIMIT;
+    } else if (++this.#counter >= COUNTER_LIMIT) {
+      this.#ms += 1;
+      this.#counter = 0;
+    }
+    const high = this.#counter >>> 14;
+    const low = (this.#counter & 0x3fff) | 0x8000;
+    const time = this.#ms.toString(16).padStart(12, "0");
+    return `${ID_PREFIXES[kind]}${time}7${high.toString(16).padStart(3, "0")}${low.toString(16)}${this.#randomHex(6)}`;
+  }
+
+  /** Makes every later id greater than this one: called at start with the newest id that the store holds. */
+  raiseAbove(id: string): void {
+    const hex = id.slice(id.indexOf("_") + 1);
+    const ms = Number.parseInt(hex.slice(0, 12), 16);
+    const counter = (Number.parseInt(hex.slice(13, 16), 16) << 14) | (Number.parseInt(hex.slice(16, 20), 16) & 0x3fff);
+    if (ms > this.#ms || (ms === this.#ms && counter > this.#counter)) {
+      this.#ms = ms;
+      this.#counter = counter;
+    }
+  }
+}

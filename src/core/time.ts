@@ -1,0 +1,38 @@
+/** An instant: microseconds since the Unix epoch, a safe integer until the year 2255. */
+export type Micros = number;
+
+export const MICROS_PER_MS = 1_000;
+export const MICROS_PER_SECOND = 1_000_000;
+
+/** RFC 3339 in UTC with `Z` and exactly six fractional digits, the only form that this server writes. */
+export function formatTime(at: Micros): string {
+  const ms = Math.floor(at / 1_000);
+  const iso = new Date(ms).toISOString();
+  const micros = at - ms * 1_000;
+  return `${iso.slice(0, -1)}${micros < 10 ? "00" : micros < 100 ? "0" : ""}${micros}Z`;
+}
+
+const RFC_3339 = /^(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(?:\.(\d{1,12}))?([Zz]|[+-]\d{2}:\d{2})$/;
+
+/**
+ * Reads any RFC 3339 time. Digits finer than a microsecond are kept as a fraction, so that a value that is not exactly
+ * a stored instant never compares equal to one.
+ *
+ * @returns `undefined` when the text is not an RFC 3339 time.
+ */
+export function parseTime(text: string): Micros | undefined {
+  const match = RFC_3339.exec(text);
+  if (!match) return undefined;
+  const [, date, clock, fraction = "", zone = "Z"] = match;
+  const seconds = Date.parse(`${date}T${clock}${zone.toUpperCase()}`);
+  if (Number.isNaN(seconds)) return undefined;
+  // Date.parse rolls 2026-02-30 over into March; RFC 3339 knows no such day.
+  const day = new Date(`${date}T00:00:00Z`);
+  if (Number.isNaN(day.getTime()) || day.toISOString().slice(0, 10) !== date) return undefined;
+  const micros = Number(`${fraction.slice(0, 6).padEnd(6, "0")}`);
+  const finer = Number(fraction.slice(6)) > 0 ? 0.5 : 0;
+  return seconds * 1_000 + micros + finer;
+}
+
+export const secondsToMicros = (seconds: number): Micros => seconds * MICROS_PER_SECOND;
+export const msToMicros = (ms: number): Micros => ms * MICROS_PER_MS;
