@@ -39,3 +39,6 @@ export const isAgentEvent = (type: string): boolean => type.startsWith("agent.")
 
 /** The types that a user may send, for messages and documentation. */
 export const USER_EVENT_TYPES = Object.keys(EVENT_KINDS).filter((type) => EVENT_KINDS[type]?.sender === "user");
+
+/** The types that an agent deals with: they get a `processed_at` when it has. */
+export const INPUT_EVENT_TYPES = USER_EVENT_TYPES;

@@ -1,0 +1,129 @@
+import type { CommandDefinition } from "../core/commands/command.ts";
+import { COMMANDS, type CommandInput, type CommandName, type CommandOutcome } from "../core/commands/index.ts";
+import type { Outcome } from "../core/faults.ts";
+import type { IdSource } from "../core/ids.ts";
+import { type Changes, type Loaded, type Needs, type NextId, noNeeds, Unit } from "../core/unit.ts";
+import { signalsOf } from "./signals.ts";
+import { type CommitSignals, StoreUnavailable } from "./store.ts";
+
+/** How an adapter runs one batch: read (and lock) what is needed, let `decide` judge, write its changes, commit durably. */
+export interface Backend {
+  /**
+   * @throws StoreUnavailable when the database could not be used
+   */
+  transact(needs: Needs, decide: (loaded: Loaded) => Changes): void | Promise<void>;
+}
+
+interface Pending {
+  readonly definition: CommandDefinition<unknown, unknown>;
+  readonly input: unknown;
+  readonly resolve: (outcome: Outcome<unknown>) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Most calls that share one commit. It bounds how long the first of them waits, and what one rollback repeats. */
+export const MAX_BATCH = 512;
+/** Most calls that may wait for a commit; beyond it callers are told to come back. */
+export const MAX_PENDING = 20_000;
+
+/**
+ * Group commit: calls that arrive while a commit is under way wait together and share the next one. There is no timer:
+ * an idle store commits a single call at the end of the turn of the event loop that brought it.
+ */
+export class Batcher {
+  readonly #backend: Backend;
+  readonly #nextId: NextId;
+  readonly #emit: (signals: CommitSignals) => void;
+  #pending: Pending[] = [];
+  #scheduled = false;
+  #closed = false;
+  #idle: (() => void) | undefined;
+
+  constructor(backend: Backend, ids: IdSource, emit: (signals: CommitSignals) => void) {
+    this.#backend = backend;
+    this.#nextId = (kind, now, above) => ids.next(kind, now, above);
+    this.#emit = emit;
+  }
+
+  execute<K extends CommandName>(name: K, input: CommandInput<K>): Promise<CommandOutcome<K>> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(new StoreUnavailable("The store is closed."));
+      if (this.#pending.length >= MAX_PENDING) {
+        return reject(new StoreUnavailable(`${MAX_PENDING} calls wait for the database already.`));
+      }
+      this.#pending.push({
+        definition: COMMANDS[name] as unknown as CommandDefinition<unknown, unknown>,
+        input,
+        resolve: resolve as (outcome: Outcome<unknown>) => void,
+        reject,
+      });
+      this.#schedule();
+    });
+  }
+
+  /** Refuses new calls and waits for those that were accepted. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#scheduled) await new Promise<void>((resolve) => (this.#idle = resolve));
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    // After the poll phase: every request that this turn of the loop read from its sockets is in the batch.
+    setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    const batch = this.#pending;
+    this.#pending = batch.length > MAX_BATCH ? batch.splice(MAX_BATCH) : [];
+    const running = this.#run(batch);
+    if (running === undefined) this.#next();
+    else running.then(() => this.#next());
+  }
+
+  #next(): void {
+    this.#scheduled = false;
+    if (this.#pending.length > 0) this.#schedule();
+    else this.#idle?.();
+  }
+
+  /** Never throws or rejects: every outcome goes to the call that it belongs to. */
+  #run(batch: readonly Pending[]): undefined | Promise<void> {
+    const outcomes: Outcome<unknown>[] = [];
+    let changes: Changes | undefined;
+    const needs = noNeeds();
+    const decide = (loaded: Loaded): Changes => {
+      const unit = new Unit(loaded, this.#nextId);
+      outcomes.length = 0;
+      for (const call of batch) outcomes.push(call.definition.apply(unit, call.input));
+      changes = unit.changes();
+      return changes;
+    };
+    const committed = (): void => {
+      for (const [index, call] of batch.entries()) call.resolve(outcomes[index] as Outcome<unknown>);
+      if (changes !== undefined) this.#emit(signalsOf(changes));
+    };
+    try {
+      for (const call of batch) call.definition.needs(call.input, needs);
+      const running = this.#backend.transact(needs, decide);
+      if (running === undefined) return void committed();
+      return running.then(committed, (error) => this.#failed(batch, error));
+    } catch (error) {
+      return this.#failed(batch, error);
+    }
+  }
+
+  /** One call that breaks must not fail those that shared its commit: everyone else is tried again alone. */
+  #failed(batch: readonly Pending[], error: unknown): undefined | Promise<void> {
+    if (error instanceof StoreUnavailable || batch.length === 1) {
+      for (const call of batch) call.reject(error as Error);
+      return undefined;
+    }
+    let chain: undefined | Promise<void>;
+    for (const call of batch) {
+      chain = chain === undefined ? this.#run([call]) : chain.then(() => this.#run([call]));
+    }
+    return chain;
+  }
+}

@@ -1,0 +1,16 @@
+import type { Changes } from "../core/unit.ts";
+import type { CommitSignals } from "./store.ts";
+
+/** What a commit means to parked polls and to those who follow sessions. */
+export function signalsOf(changes: Changes): CommitSignals {
+  const queued = new Map<string, number>();
+  const delayed = new Set<string>();
+  for (const work of changes.works.values()) {
+    if (work.state !== "queued") continue;
+    if (work.deliveredAt !== null || work.availableAt !== null) delayed.add(work.environmentId);
+    else queued.set(work.environmentId, (queued.get(work.environmentId) ?? 0) + 1);
+  }
+  const sessions = new Set<string>();
+  for (const event of changes.events) sessions.add(event.sessionId);
+  return { queued, delayed, sessions };
+}

@@ -1,0 +1,187 @@
+import type { Clock } from "../../core/clock.ts";
+import { INPUT_EVENT_TYPES } from "../../core/event-types.ts";
+import type { EnvironmentRecord, SessionRecord, TokenRecord, WorkRecord } from "../../core/records.ts";
+import type { Changes, Loaded, Needs } from "../../core/unit.ts";
+import type { Backend } from "../batcher.ts";
+import { StoreUnavailable } from "../store.ts";
+import { type Database, type Row, SQLITE, type Statement, sqliteCode } from "./driver.ts";
+import { ENVIRONMENT, EVENT, SESSION, TOKEN, WORK } from "./rows.ts";
+import { TableAccess } from "./tables.ts";
+
+/** Rows kept in memory per table. A row can hold 40 KB of metadata, so this also bounds the memory. */
+const CACHED = { environments: 1_024, sessions: 4_096, works: 4_096, tokens: 256 } as const;
+
+const DATABASE_AWAY: ReadonlySet<number> = new Set([SQLITE.busy, SQLITE.readonly, SQLITE.ioError, SQLITE.full]);
+
+/** The write side of the SQLite adapter: one batch, one durable commit, all of it on the event loop. */
+export class SqliteBackend implements Backend {
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly environments: TableAccess<EnvironmentRecord>;
+  readonly sessions: TableAccess<SessionRecord>;
+  readonly works: TableAccess<WorkRecord>;
+  readonly tokens: TableAccess<TokenRecord>;
+  readonly #insertEvent: Statement;
+  readonly #markProcessed: Statement;
+  readonly #ready: Statement;
+  readonly #delivered: Statement;
+  readonly #delayed: Statement;
+  readonly #due: Statement;
+  readonly #hasSession: Statement;
+  readonly #toolResult: Statement;
+  readonly #begin: Statement;
+  readonly #commit: Statement;
+
+  constructor(database: Database, clock: Clock) {
+    this.#database = database;
+    this.#clock = clock;
+    this.environments = new TableAccess(database, ENVIRONMENT, CACHED.environments);
+    this.sessions = new TableAccess(database, SESSION, CACHED.sessions);
+    this.works = new TableAccess(database, WORK, CACHED.works);
+    this.tokens = new TableAccess(database, TOKEN, CACHED.tokens);
+    this.#insertEvent = database.prepare(
+      `INSERT INTO event (${EVENT.columns.join(", ")}) VALUES (${EVENT.columns.map(() => "?").join(", ")})`,
+    );
+    this.#markProcessed = database.prepare(
+      `UPDATE event SET processed_at = ? WHERE session_id = ? AND id > ? AND id <= ?
+       AND processed_at IS NULL AND type IN (${INPUT_EVENT_TYPES.map((type) => `'${type}'`).join(", ")})`,
+    );
+    this.#ready = database.prepare(
+      `SELECT id FROM work WHERE environment_id = ? AND state = 'queued' AND delivered_at IS NULL
+       AND available_at IS NULL ORDER BY id LIMIT ?`,
+    );
+    this.#delivered = database.prepare(
+      `SELECT id FROM work WHERE environment_id = ? AND state = 'queued' AND delivered_at IS NOT NULL
+       AND delivered_at <= ? ORDER BY id LIMIT ?`,
+    );
+    this.#delayed = database.prepare(
+      `SELECT id FROM work WHERE environment_id = ? AND state = 'queued' AND available_at IS NOT NULL
+       AND available_at <= ? ORDER BY id LIMIT ?`,
+    );
+    this.#due = database.prepare(
+      "SELECT id FROM work WHERE sweep_at IS NOT NULL AND sweep_at <= ? ORDER BY sweep_at LIMIT ?",
+    );
+    this.#hasSession = database.prepare(
+      "SELECT 1 FROM session WHERE environment_id = ? AND deleted_at IS NULL LIMIT 1",
+    );
+    this.#toolResult = database.prepare(
+      `SELECT 1 FROM event WHERE session_id = ? AND json_extract(payload, '$.tool_use_id') = ?
+       AND type = 'user.tool_result'`,
+    );
+    this.#begin = database.prepare("BEGIN IMMEDIATE");
+    this.#commit = database.prepare("COMMIT");
+  }
+
+  transact(needs: Needs, decide: (loaded: Loaded) => Changes): undefined {
+    try {
+      // Reading outside of the transaction is safe: nobody else can write between here and the commit.
+      const changes = decide(this.#loaded(needs));
+      if (isEmpty(changes)) return;
+      this.#begin.run();
+      this.#write(changes);
+      this.#commit.run();
+      this.#remember(changes);
+    } catch (error) {
+      this.#rollBack();
+      throw unavailable(error);
+    }
+  }
+
+  #loaded(needs: Needs): Loaded {
+    const now = this.#clock.now();
+    return {
+      now,
+      environment: (id) => this.environments.get(id),
+      session: (id) => this.sessions.get(id),
+      work: (id) => this.works.get(id),
+      token: (id) => this.tokens.get(id),
+      claimable: (environmentId) => this.#claimable(environmentId, needs, now),
+      due: () => this.#byIds(this.#due.all(now, needs.sweepLimit) as Row[]),
+      hasSessions: (environmentId) => this.#hasSession.get(environmentId) !== undefined,
+      hasToolResult: (sessionId, toolUseId) => this.#toolResult.get(sessionId, toolUseId) !== undefined,
+    };
+  }
+
+  /** The oldest items that any of the batch's claims on this environment may take, one more than there are claims. */
+  #claimable(environmentId: string, needs: Needs, now: number): WorkRecord[] {
+    let claims = 0;
+    let widest = Number.POSITIVE_INFINITY;
+    for (const claim of needs.claims) {
+      if (claim.environmentId !== environmentId) continue;
+      claims += 1;
+      widest = Math.min(widest, claim.windowMicros);
+    }
+    const limit = claims + 1;
+    const ready = this.#byIds(this.#ready.all(environmentId, limit) as Row[]);
+    const delivered = this.#byIds(this.#delivered.all(environmentId, now - widest, limit) as Row[]);
+    const delayed = this.#byIds(this.#delayed.all(environmentId, now, limit) as Row[]);
+    if (delivered.length + delayed.length === 0) return ready;
+    return [...ready, ...delivered, ...delayed].sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  #byIds(rows: readonly Row[]): WorkRecord[] {
+    return rows.map((row) => this.works.get(row.id as string) as WorkRecord);
+  }
+
+  #write(changes: Changes): void {
+    write(this.environments, changes.environments, changes.created);
+    write(this.sessions, changes.sessions, changes.created);
+    write(this.works, changes.works, changes.created);
+    write(this.tokens, changes.tokens, changes.created);
+    for (const event of changes.events) this.#insertEvent.run(...EVENT.values(event));
+    for (const mark of changes.marks) {
+      this.#markProcessed.run(mark.at, mark.sessionId, mark.after ?? "", mark.through);
+    }
+  }
+
+  #remember(changes: Changes): void {
+    for (const environment of changes.environments.values()) this.environments.cache.put(environment);
+    for (const session of changes.sessions.values()) this.sessions.cache.put(session);
+    for (const work of changes.works.values()) this.works.cache.put(work);
+    for (const token of changes.tokens.values()) this.tokens.cache.put(token);
+  }
+
+  #rollBack(): void {
+    try {
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+    } catch {
+      // SQLite has rolled back by itself (full disk, IO error); the error that the caller gets is the first one.
+    }
+    this.forget();
+  }
+
+  /** Drops the cache: the next read comes from the file. */
+  forget(): void {
+    for (const table of [this.environments, this.sessions, this.works, this.tokens]) table.cache.clear();
+  }
+}
+
+function write<Record extends { readonly id: string }>(
+  table: TableAccess<Record>,
+  records: ReadonlyMap<string, Record>,
+  created: ReadonlySet<string>,
+): void {
+  for (const record of records.values()) {
+    if (created.has(record.id)) table.insert(record);
+    else table.update(record);
+  }
+}
+
+function isEmpty(changes: Changes): boolean {
+  return (
+    changes.works.size === 0 &&
+    changes.sessions.size === 0 &&
+    changes.events.length === 0 &&
+    changes.environments.size === 0 &&
+    changes.tokens.size === 0 &&
+    changes.marks.length === 0
+  );
+}
+
+/** Tells "the database cannot be used now" from a defect of ours. */
+export function unavailable(error: unknown): unknown {
+  const code = sqliteCode(error);
+  if (code === undefined || !DATABASE_AWAY.has(code)) return error;
+  const reason = code === SQLITE.full ? "no space is left on its disk" : "its file cannot be read or written";
+  return new StoreUnavailable(`The database cannot be used: ${reason}.`, { cause: error });
+}

@@ -1,0 +1,91 @@
+import { chmodSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { pendingMigrations, readMigrations } from "../migrate.ts";
+import { StoreRefused } from "../store.ts";
+import { type Database, loadDriver, SQLITE, sqliteCode } from "./driver.ts";
+
+export const DATABASE_FILE = "capstan.db";
+
+/**
+ * Opens the database of a data folder, for this process alone, and brings its schema up to date.
+ *
+ * @throws StoreRefused with a sentence for the operator when that cannot be done
+ */
+export async function openDatabase(dataDir: string): Promise<{ database: Database; schema: number }> {
+  const { DatabaseSync } = await loadDriver();
+  const file = join(dataDir, DATABASE_FILE);
+  let database: Database | undefined;
+  try {
+    // Sessions and token hashes are for the operator's eyes only.
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    database = new DatabaseSync(file, { timeout: 0 });
+    // EXCLUSIVE before WAL: the lock is held from the first read on, and needs no shared memory. It ends with the process.
+    database.exec("PRAGMA locking_mode = EXCLUSIVE");
+    database.exec("PRAGMA journal_mode = WAL");
+    database.exec("PRAGMA synchronous = FULL");
+    database.exec("PRAGMA temp_store = MEMORY");
+    database.exec("PRAGMA cache_size = -16000");
+    database.exec("BEGIN IMMEDIATE; COMMIT");
+    chmodSync(file, 0o600);
+    return { database, schema: migrate(database, file) };
+  } catch (error) {
+    database?.close();
+    throw refusal(error, dataDir, file);
+  }
+}
+
+function migrate(database: Database, file: string): number {
+  const migrations = readMigrations("sqlite");
+  const current = Number(database.prepare("PRAGMA user_version").get()?.user_version ?? 0);
+  for (const migration of pendingMigrations(migrations, current, file)) {
+    database.exec("BEGIN IMMEDIATE");
+    try {
+      database.exec(migration.sql);
+      database.exec(`PRAGMA user_version = ${migration.version}`);
+      database.exec("COMMIT");
+    } catch (error) {
+      database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+  return migrations.length;
+}
+
+function refusal(error: unknown, dataDir: string, file: string): unknown {
+  if (error instanceof StoreRefused) return error;
+  const cause = { cause: error };
+  switch (sqliteCode(error)) {
+    case SQLITE.busy:
+      return new StoreRefused(
+        `Another server uses the data folder ${dataDir}. Stop it, or start this one with another --data-dir.`,
+        cause,
+      );
+    case SQLITE.full:
+      return new StoreRefused(`No space is left for ${file}. Free some, then start again.`, cause);
+    case SQLITE.corrupt:
+    case SQLITE.notADatabase:
+      return new StoreRefused(
+        `${file} is damaged or not a Capstan database. Restore a backup, or move it away.`,
+        cause,
+      );
+    case SQLITE.cannotOpen:
+    case SQLITE.readonly:
+    case SQLITE.ioError:
+      return new StoreRefused(`${file} cannot be written. Check who owns the folder and its permissions.`, cause);
+  }
+  const code = (error as NodeJS.ErrnoException).code;
+  if (
+    code === "EACCES" ||
+    code === "EPERM" ||
+    code === "EROFS" ||
+    code === "ENOSPC" ||
+    code === "ENOTDIR" ||
+    code === "EEXIST"
+  ) {
+    return new StoreRefused(
+      `The data folder ${dataDir} cannot be used (${code}). Check the path and its permissions.`,
+      cause,
+    );
+  }
+  return error;
+}
