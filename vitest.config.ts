@@ -1,5 +1,11 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  test: { include: ["test/**/*.test.ts"], testTimeout: 20_000, hookTimeout: 30_000 },
+  test: {
+    include: ["test/**/*.test.ts"],
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+    // Inherited by threads that the sources start, which Vitest does not transform (the worker's lease keeper is one).
+    execArgv: ["--import", new URL("./test/support/typescript.mjs", import.meta.url).href],
+  },
 });

@@ -1,0 +1,15 @@
+export type { OperationName, OperationResponse } from "../contract/operations.ts";
+export type {
+  CreatedToken,
+  Environment,
+  List,
+  Session,
+  SessionEvent,
+  Token,
+  Work,
+  WorkHeartbeat,
+  WorkQueueStats,
+} from "../contract/shapes.ts";
+export { type CallOptions, CapstanClient, type ClientOptions } from "./client.ts";
+export { ApiError, ConnectionError } from "./errors.ts";
+export type { ListedRecord, ListOperationName, OperationInput } from "./input.ts";
