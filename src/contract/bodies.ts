@@ -99,7 +99,7 @@ export const sendEventsBody = z.object({
 const nothing = (what: string) =>
   z
     .unknown()
-    .refine((value) => value === undefined || value === null || Object.keys(value as object).length === 0, {
+    .refine((value) => value == null || (typeof value === "object" && Object.keys(value).length === 0), {
       message: `is not available on a self_hosted environment: ${what}`,
     })
     .optional();

@@ -5,7 +5,7 @@ import { type Micros, parseTime } from "../core/time.ts";
 import { LIMITS } from "./limits.ts";
 
 /** A whole number in its one canonical spelling: no sign, no leading zero, no blank, no fraction. */
-const CANONICAL_INTEGER = /^(0|[1-9]\d{0,15})$/;
+const CANONICAL_INTEGER = /^(0|[1-9]\d*)$/;
 
 export interface IntegerRange {
   readonly min: number;
@@ -46,8 +46,9 @@ export function integerParam(range: IntegerRange, description: string) {
     },
     (text) => {
       if (!CANONICAL_INTEGER.test(text)) return undefined;
-      const value = Number(text);
-      if (!Number.isSafeInteger(value) || value < range.min) return undefined;
+      // However many digits it has, it is a whole number: what caps or clamps a large one does the same to this.
+      const value = Math.min(Number(text), Number.MAX_SAFE_INTEGER);
+      if (value < range.min) return undefined;
       if (range.max === undefined || value <= range.max) return value;
       return range.capped ? range.max : undefined;
     },

@@ -75,19 +75,16 @@ function refusal(item: WorkRecord, event: WorkEvent): string {
 /** The ownership rule: a sentence when the call names a worker that is not the item's, else `undefined`. */
 function foreignCaller(item: WorkRecord, command: WorkCommand): string | undefined {
   if (command.type === "deliver" || command.type === "lapse" || command.workerId === null) return undefined;
-  if (item.state === "stopped") return undefined;
-  if (item.state === "queued") {
-    const recorded = item.deliveredTo;
-    if (recorded !== null && recorded !== command.workerId) {
-      return `Work item ${item.id} was last delivered to another worker. Poll for an item of your own.`;
-    }
-    if (command.type === "stop" && recorded === null && item.formerHolder === command.workerId) {
-      return `The lease of this worker on work item ${item.id} has ended and the item is queued for another. Drop it.`;
-    }
-    return undefined;
+  const owner = item.state === "queued" ? item.deliveredTo : item.holder;
+  if (owner === command.workerId) return undefined;
+  if (owner !== null) {
+    return item.state === "queued"
+      ? `Work item ${item.id} was last delivered to another worker. Poll for an item of your own.`
+      : `Work item ${item.id} belongs to another worker. Drop it and poll for an item of your own.`;
   }
-  if (item.holder !== null && item.holder !== command.workerId) {
-    return `Work item ${item.id} is held by another worker. Drop it and poll for an item of your own.`;
+  // Nobody is known to own it, so a worker that stops it under its name does so for a hand-out that is over.
+  if (command.type === "stop" && item.formerHolder !== null) {
+    return `The lease of this worker on work item ${item.id} has ended. Drop it and poll for an item of your own.`;
   }
   return undefined;
 }
@@ -118,7 +115,6 @@ function ack(
     handOut: item.deliveredAt === null ? item.handOut + 1 : item.handOut,
     acknowledgedAt: Math.max(now, item.createdAt),
     holder: workerId ?? item.deliveredTo,
-    formerHolder: null,
     deliveredAt: null,
     deliveredTo: null,
     availableAt: null,
@@ -212,7 +208,7 @@ function requeue(item: WorkRecord, now: Micros, delayMs: number): WorkRecord {
     deliveredAt: null,
     deliveredTo: null,
     holder: null,
-    formerHolder: item.holder,
+    formerHolder: item.holder ?? item.formerHolder,
     availableAt: delayMs > 0 ? now + msToMicros(delayMs) : null,
     deadlineAt: null,
     sweepAt: null,

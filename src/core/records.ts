@@ -93,7 +93,7 @@ export interface WorkRecord {
   readonly deliveredTo: string | null;
   /** The worker that owns the current hand-out, once a call of it named one. */
   readonly holder: string | null;
-  /** The holder of the hand-out that lapsed or was released last: it must not touch the item while that is queued. */
+  /** The last named holder whose hand-out lapsed or was released: a stop under a name then needs a hand-out of its own. */
   readonly formerHolder: string | null;
   /** Not to be handed out before this instant (a release with a delay). */
   readonly availableAt: Micros | null;

@@ -164,15 +164,11 @@ function stopReason(session: SessionRecord, before: WorkRecord, exhausted: boole
  */
 function answeredThrough(session: SessionRecord, before: WorkRecord, after: WorkRecord): string | null {
   if (before.state === "queued") return session.lastInputId;
-  // A position beyond the newest event must not make the session deaf to input that is yet to come.
-  const told = earliest(after.processedThrough, session.lastEventId);
   const repliedToLast =
     session.lastInputId !== null && session.lastAgentEventId !== null && session.lastAgentEventId > session.lastInputId;
-  const answered = told ?? (repliedToLast ? session.lastInputId : after.ackedThrough);
+  const answered = after.processedThrough ?? (repliedToLast ? session.lastInputId : after.ackedThrough);
   return latest(latest(answered, session.cancelledThrough), session.processedThrough);
 }
-
-const earliest = (a: string | null, b: string | null): string | null => (a === null || b === null || a < b ? a : b);
 
 function latest(a: string | null, b: string | null): string | null {
   if (a === null) return b;

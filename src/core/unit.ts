@@ -12,6 +12,7 @@ export interface ClaimNeed {
 /** What a command has to see before it can be decided. A store loads the union of a batch's needs in a few statements. */
 export interface Needs {
   readonly environments: Set<string>;
+  /** Sessions by id; their live items and environments come along. */
   readonly sessions: Set<string>;
   /** Items by id; their sessions and environments come along. */
   readonly works: Set<string>;
@@ -46,13 +47,37 @@ export interface Loaded {
   session(id: string): SessionRecord | undefined;
   work(id: string): WorkRecord | undefined;
   token(id: string): TokenRecord | undefined;
-  /** Items that the claims of the batch may take, ascending by id, one more than there are claims. */
+  /**
+   * Items that the claims of the batch may take, ascending by id: for the window of each claim at least the first
+   * {@link claimRows} that are claimable under it.
+   */
   claimable(environmentId: string): readonly WorkRecord[];
   /** Items that a sweeper has to look at. */
   due(): readonly WorkRecord[];
   hasSessions(environmentId: string): boolean;
   /** Whether this tool use has a `user.tool_result` already. */
   hasToolResult(sessionId: string, toolUseId: string): boolean;
+}
+
+/**
+ * How many claimable items of an environment a batch has to see: one for each claim, one that tells whether more are
+ * left, and one for each that another call of the batch may take out of the queue before a claim comes to it.
+ */
+export function claimRows(
+  needs: Needs,
+  environmentId: string,
+  loaded: Pick<Loaded, "now" | "work" | "session">,
+): number {
+  const claims = needs.claims.filter((claim) => claim.environmentId === environmentId);
+  const shortest = Math.min(...claims.map((claim) => claim.windowMicros));
+  const touched = new Set(needs.works);
+  for (const id of needs.sessions) touched.add(loaded.session(id)?.liveWorkId ?? "");
+  let rows = claims.length + 1;
+  for (const id of touched) {
+    const item = loaded.work(id);
+    if (item?.environmentId === environmentId && isClaimable(item, loaded.now, shortest)) rows += 1;
+  }
+  return rows;
 }
 
 /** Input of a session up to `through` was dealt with at `at`. */
@@ -164,7 +189,7 @@ export class Unit {
     this.#works.set(record.id, record);
     if (isNew) this.#created.add(record.id);
     const queue = this.#queues.get(record.environmentId);
-    if (queue !== undefined) place(queue, record);
+    if (queue !== undefined) place(queue, record, this.now);
   }
 
   putToken(record: TokenRecord, isNew = false): void {
@@ -197,14 +222,14 @@ export class Unit {
     const known = this.#queues.get(environmentId);
     if (known !== undefined) return known;
     const queue = [...this.#loaded.claimable(environmentId)];
-    for (const work of this.#works.values()) if (work.environmentId === environmentId) place(queue, work);
+    for (const work of this.#works.values()) if (work.environmentId === environmentId) place(queue, work, this.now);
     this.#queues.set(environmentId, queue);
     return queue;
   }
 }
 
-/** Keeps a list of queued items ascending by id and free of items that can be claimed no more. */
-function place(queue: WorkRecord[], item: WorkRecord): void {
+/** Keeps a list of queued items ascending by id. One instant delivers an item at most once, whatever the window. */
+function place(queue: WorkRecord[], item: WorkRecord, now: Micros): void {
   let low = 0;
   let high = queue.length;
   while (low < high) {
@@ -213,7 +238,7 @@ function place(queue: WorkRecord[], item: WorkRecord): void {
     else high = middle;
   }
   const known = queue[low]?.id === item.id;
-  const waiting = item.state === "queued" && item.deliveredAt === null;
+  const waiting = item.state === "queued" && item.deliveredAt !== now;
   if (known && waiting) queue[low] = item;
   else if (known) queue.splice(low, 1);
   else if (waiting) queue.splice(low, 0, item);

@@ -23,8 +23,9 @@ export const createSession = define<CreateSessionInput, SessionRecord>({
     if (found.value.archivedAt !== null) {
       return refuse("conflict", `Environment ${input.environmentId} is archived and takes no new session.`);
     }
-    const session = newSession(unit.newId("session"), input, unit.now);
-    const [filled] = receive(unit, session, input.initialEvents);
+    const { initialEvents, ...fields } = input;
+    const session = newSession(unit.newId("session"), fields, unit.now);
+    const [filled] = receive(unit, session, initialEvents);
     unit.putSession(filled, true);
     return done(filled);
   },
@@ -139,12 +140,14 @@ export const sendEvents = define<SendEventsInput, readonly EventRecord[]>({
     }
   },
   apply(unit, input) {
-    const found = findOpenSession(unit, input.sessionId);
-    if (found.refused) return found;
+    const session = findSession(unit, input.sessionId);
+    if (session.refused) return session;
     if (input.sender.role === "worker") {
-      const stranger = notHolder(unit, found.value, input.sender.workerId);
+      const stranger = notHolder(unit, session.value, input.sender.workerId);
       if (stranger !== undefined) return refuse("forbidden", stranger);
     }
+    const found = findOpenSession(unit, input.sessionId);
+    if (found.refused) return found;
     const twice = answeredTwice(unit, input);
     if (twice !== undefined) return twice;
     const [next, records] = receive(unit, found.value, input.events);

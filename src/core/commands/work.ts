@@ -84,12 +84,16 @@ function itemNeeds(target: WorkTarget, needs: Parameters<typeof poll.needs>[1]):
   needs.works.add(target.workId);
 }
 
+/** The newest event of the item's session. */
+function newestEventId(unit: Unit, target: WorkTarget): string | null {
+  const sessionId = unit.work(target.workId)?.sessionId;
+  return sessionId === undefined ? null : (unit.session(sessionId)?.lastEventId ?? null);
+}
+
 export const ack = define<WorkTarget & { readonly workerId: string | null }, WorkRecord>({
   needs: itemNeeds,
   apply(unit, input) {
-    const sessionId = unit.work(input.workId)?.sessionId;
-    const lastEventId = sessionId === undefined ? null : (unit.session(sessionId)?.lastEventId ?? null);
-    return change(unit, input, { type: "ack", workerId: input.workerId, lastEventId });
+    return change(unit, input, { type: "ack", workerId: input.workerId, lastEventId: newestEventId(unit, input) });
   },
 });
 
@@ -124,7 +128,13 @@ export interface StopInput extends WorkTarget {
 
 export const stop = define<StopInput, WorkRecord>({
   needs: itemNeeds,
-  apply: (unit, input) => change(unit, input, { type: "stop", ...input }),
+  apply(unit, input) {
+    const told = input.processedThrough;
+    const newest = newestEventId(unit, input);
+    // A position beyond the newest event must not make the session deaf to input that is yet to come.
+    const processedThrough = told !== undefined && newest !== null && told > newest ? newest : told;
+    return change(unit, input, { type: "stop", ...input, processedThrough });
+  },
 });
 
 export interface ReleaseInput extends WorkTarget {
