@@ -1,0 +1,43 @@
+import { CapstanClient } from "../../client/index.ts";
+import { findConnection } from "../connection.ts";
+import { checkNode, checkServer, checkToken, type Finding, noToken } from "../doctor/checks.ts";
+import type { Io } from "../io.ts";
+import { paint } from "../output/colour.ts";
+import { command } from "../spec.ts";
+import { requiredNode } from "../version.ts";
+import { showJson } from "./shared.ts";
+
+export const doctor = command({
+  path: "doctor",
+  summary: "Check this machine, the server and the token, and say what to do next",
+  group: "queue",
+  options: { json: { kind: "switch", flags: "--json", summary: "Print the findings as JSON." } },
+  examples: [{ command: "capstan doctor", does: "When something does not work" }],
+  async run({ settings, options, io }) {
+    const connection = findConnection(settings);
+    const { url, token } = connection;
+    const findings: Finding[] = [checkNode(process.versions.node, requiredNode())];
+    findings.push(...(await checkServer(url, io.now)));
+    const reachable = findings.every(({ check, status }) => check !== "server" || status === "ok");
+    if (token === undefined) findings.push(noToken("No token is set."));
+    else if (reachable) {
+      const client = new CapstanClient({ baseUrl: url, token });
+      findings.push(...(await checkToken(client, connection, settings.environment)));
+    }
+    const ok = findings.every(({ status }) => status !== "fail");
+    if (options.json) showJson(io, { ok, findings });
+    else show(io, findings);
+    return ok ? "ok" : "failed";
+  },
+});
+
+const MARKS = { ok: ["✓", "green"], warn: ["!", "yellow"], fail: ["✗", "red"] } as const;
+
+function show(io: Io, findings: readonly Finding[]): void {
+  const widest = Math.max(...findings.map(({ check }) => check.length));
+  for (const { check, status, detail, next } of findings) {
+    const [mark, style] = MARKS[status];
+    io.out.write(`${paint(io.out, style, mark)} ${check.padEnd(widest)}  ${detail}\n`);
+    if (next !== null) io.out.write(`  ${" ".repeat(widest)}  → ${next}\n`);
+  }
+}

@@ -1,0 +1,143 @@
+import { someText, wholeNumber } from "../../config/schemas.ts";
+import { LIMITS } from "../../contract/limits.ts";
+import { connect } from "../connection.ts";
+import { environmentFields, environmentTable } from "../output/views.ts";
+import { command } from "../spec.ts";
+import {
+  CALL_EXITS,
+  fetchList,
+  idArgument,
+  JSON_OPTION,
+  LIST_OPTIONS,
+  METADATA_OPTION,
+  metadataOf,
+  showList,
+  showOne,
+} from "./shared.ts";
+
+const ENVIRONMENT = { environment: idArgument("environment", "environment", "Its id.") } as const;
+const { maxAttempts, drainSeconds, startSeconds } = LIMITS.queue;
+
+export const createEnvironment = command({
+  path: "env create",
+  summary: "Create a self_hosted environment: a queue of its own",
+  group: "client",
+  calls: ["createEnvironment"],
+  arguments: { name: { usage: "<name>", summary: "What people call it.", schema: someText("a name") } },
+  options: {
+    ...JSON_OPTION,
+    description: {
+      kind: "value",
+      flags: "--description <text>",
+      summary: "What it is for.",
+      schema: someText("a text"),
+    },
+    maxAttempts: {
+      kind: "value",
+      flags: "--max-attempts <count>",
+      summary: `Workers that may lose their lease on an item before it is given up; 0 for no limit. Default ${maxAttempts.default}.`,
+      schema: wholeNumber(maxAttempts.min, maxAttempts.max),
+    },
+    drainSeconds: {
+      kind: "value",
+      flags: "--drain-seconds <seconds>",
+      summary: `How long a worker may take to stop. Default ${drainSeconds.default}.`,
+      schema: wholeNumber(drainSeconds.min, drainSeconds.max),
+    },
+    startSeconds: {
+      kind: "value",
+      flags: "--start-seconds <seconds>",
+      summary: `How long a worker may take from the ack to its first heartbeat. Default ${startSeconds.default}.`,
+      schema: wholeNumber(startSeconds.min, startSeconds.max),
+    },
+    ...METADATA_OPTION,
+  },
+  examples: [
+    { command: "capstan env create build-machines", does: "An environment with the usual limits" },
+    { command: "capstan env create gpu --max-attempts 2 --metadata team=vision", does: "One that gives up early" },
+  ],
+  exits: CALL_EXITS,
+  async run({ settings, options, arguments: { name }, io }) {
+    const { client } = connect(settings);
+    const { description, maxAttempts, drainSeconds, startSeconds } = options;
+    const queue = { max_attempts: maxAttempts, drain_seconds: drainSeconds, start_seconds: startSeconds };
+    const asked = Object.values(queue).some((value) => value !== undefined);
+    const created = await client.createEnvironment({
+      name,
+      description,
+      config: { type: "self_hosted", queue: asked ? queue : undefined },
+      metadata: metadataOf(options.metadata),
+    });
+    return showOne(io, options, created, environmentFields);
+  },
+});
+
+export const listEnvironments = command({
+  path: "env list",
+  summary: "List environments, newest first",
+  group: "client",
+  calls: ["listEnvironments"],
+  options: {
+    ...LIST_OPTIONS,
+    archived: { kind: "switch", flags: "--include-archived", summary: "Show archived ones too." },
+  },
+  examples: [{ command: "capstan env list", does: "The newest 20" }],
+  exits: CALL_EXITS,
+  async run({ settings, options, io }) {
+    const { client } = connect(settings);
+    const filter = { include_archived: options.archived || undefined };
+    const list = await fetchList(options, (page) => client.listEnvironments({ ...page, ...filter }));
+    return showList(
+      io,
+      options,
+      list,
+      environmentTable,
+      "There is no environment yet. Make one: capstan env create <name>",
+    );
+  },
+});
+
+export const getEnvironment = command({
+  path: "env get",
+  summary: "Show one environment",
+  group: "client",
+  calls: ["getEnvironment"],
+  arguments: ENVIRONMENT,
+  options: JSON_OPTION,
+  examples: [{ command: "capstan env get env_… --json", does: "For programs" }],
+  exits: CALL_EXITS,
+  async run({ settings, options, arguments: { environment }, io }) {
+    const found = await connect(settings).client.getEnvironment({ environment_id: environment });
+    return showOne(io, options, found, environmentFields);
+  },
+});
+
+export const archiveEnvironment = command({
+  path: "env archive",
+  summary: "Archive an environment: it takes no new session, its queue can still be worked off",
+  group: "client",
+  calls: ["archiveEnvironment"],
+  arguments: ENVIRONMENT,
+  options: JSON_OPTION,
+  examples: [{ command: "capstan env archive env_…", does: "No way back" }],
+  exits: CALL_EXITS,
+  async run({ settings, options, arguments: { environment }, io }) {
+    const archived = await connect(settings).client.archiveEnvironment({ environment_id: environment });
+    return showOne(io, options, archived, environmentFields);
+  },
+});
+
+export const deleteEnvironment = command({
+  path: "env delete",
+  summary: "Delete an environment that no session refers to",
+  group: "client",
+  calls: ["deleteEnvironment"],
+  arguments: ENVIRONMENT,
+  options: JSON_OPTION,
+  examples: [{ command: "capstan env delete env_…", does: "Refused while it has sessions" }],
+  exits: CALL_EXITS,
+  async run({ settings, options, arguments: { environment }, io }) {
+    const deleted = await connect(settings).client.deleteEnvironment({ environment_id: environment });
+    return showOne(io, options, deleted, () => `Deleted ${deleted.id}.\n`);
+  },
+});

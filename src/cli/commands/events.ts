@@ -1,0 +1,67 @@
+import type { SessionEvent } from "../../client/index.ts";
+import { someText } from "../../config/schemas.ts";
+import { connect } from "../connection.ts";
+import { CommandError } from "../exit-codes.ts";
+import { followEvents } from "../follow.ts";
+import type { Io } from "../io.ts";
+import { paint } from "../output/colour.ts";
+import { eventTable, eventText } from "../output/views.ts";
+import { onStopSignals } from "../signals.ts";
+import { command } from "../spec.ts";
+import { CALL_EXITS, fetchList, idArgument, LIST_OPTIONS, showList } from "./shared.ts";
+
+export const sessionEvents = command({
+  path: "session events",
+  summary: "List the events of a session, oldest first, or follow them",
+  details: `Lists the events of a session, oldest first. With --follow it goes on with what comes, until Ctrl-C or the end of the
+session; with --json each event is then one line.`,
+  group: "client",
+  calls: ["listEvents"],
+  arguments: { session: idArgument("session", "session", "Its id.") },
+  options: {
+    ...LIST_OPTIONS,
+    types: {
+      kind: "values",
+      flags: "--type <type>",
+      summary: "Only events of this type, such as agent.message; may be repeated.",
+      schema: someText("an event type"),
+    },
+    follow: { kind: "switch", flags: "--follow", summary: "Go on with what comes." },
+  },
+  examples: [
+    { command: "capstan session events sess_… --follow", does: "Watch it work" },
+    { command: "capstan session events sess_… --type agent.message --json", does: "What the agent said, for programs" },
+  ],
+  exits: CALL_EXITS,
+  async run({ settings, options, arguments: { session }, io }) {
+    const { client } = connect(settings);
+    if (!options.follow) {
+      const types = options.types.length === 0 ? undefined : options.types;
+      const list = await fetchList(options, (page) => client.listEvents({ session_id: session, types, ...page }));
+      return showList(io, options, list, eventTable, "There is no such event.");
+    }
+    const stop = new AbortController();
+    const deaf = onStopSignals(() => stop.abort());
+    try {
+      for await (const events of followEvents(client, session, afterOf(options.page), stop.signal)) {
+        for (const event of events) {
+          if (options.types.length === 0 || options.types.includes(event.type)) showEvent(io, options.json, event);
+        }
+        if (events.some((event) => event.type === "session.status_terminated")) break;
+      }
+    } finally {
+      deaf();
+    }
+    return "ok";
+  },
+});
+
+function afterOf(page: string | undefined): string | undefined {
+  if (page === undefined || page.startsWith("evt_")) return page;
+  throw new CommandError("usage", `--page must be the id of an event, not ${JSON.stringify(page)}.`);
+}
+
+function showEvent(io: Io, json: boolean, event: SessionEvent): void {
+  if (json) io.out.write(`${JSON.stringify(event)}\n`);
+  else io.out.write(`${paint(io.out, "dim", event.created_at)}  ${event.type}  ${eventText(event)}\n`);
+}

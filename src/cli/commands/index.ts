@@ -1,0 +1,43 @@
+import type { AnyCommand } from "../spec.ts";
+import { doctor } from "./doctor.ts";
+import * as env from "./env.ts";
+import { sessionEvents } from "./events.ts";
+import { runPrompt } from "./run.ts";
+import { serve } from "./serve.ts";
+import * as session from "./session.ts";
+import * as token from "./token.ts";
+import * as work from "./work.ts";
+
+/** What the first word of a two-word command is about. */
+export const TOPICS: Readonly<Record<string, string>> = {
+  session: "Sessions: conversations that workers work on",
+  env: "Environments: each is a queue with workers of its own",
+  work: "Work items: what is queued, and who works on it",
+  token: "Tokens: who may do what",
+};
+
+/** Every command, in the order of help. */
+export const COMMANDS: readonly AnyCommand[] = [
+  serve,
+  runPrompt,
+  session.createSession,
+  session.sendMessage,
+  session.getSession,
+  session.listSessions,
+  sessionEvents,
+  session.cancelSession,
+  env.createEnvironment,
+  env.listEnvironments,
+  env.getEnvironment,
+  env.archiveEnvironment,
+  env.deleteEnvironment,
+  work.listWork,
+  work.getWork,
+  work.stopWork,
+  work.releaseWork,
+  work.workStats,
+  token.createToken,
+  token.listTokens,
+  token.revokeToken,
+  doctor,
+];

@@ -1,0 +1,32 @@
+import { startServer } from "../../server/start.ts";
+import { serverFailure } from "../server-failure.ts";
+import { serverOptions } from "../server-options.ts";
+import { onStopSignals } from "../signals.ts";
+import { command } from "../spec.ts";
+
+export const serve = command({
+  path: "serve",
+  summary: "Run the server",
+  details: `Runs the server until SIGTERM or Ctrl-C: then it takes no new calls, answers those under way, and ends. A second signal ends
+it at once. Logs go to standard error as JSON lines. The first start prints an admin token, unless one was given.`,
+  group: "serve",
+  examples: [
+    { command: "capstan serve", does: "On this machine, with the embedded database in ./.capstan" },
+    { command: "capstan serve --host 0.0.0.0 --port 80 --data-dir /var/lib/capstan", does: "For other machines" },
+  ],
+  exits: ["interrupted", "terminated"],
+  async run({ settings, io }) {
+    const options = serverOptions(settings);
+    const server = await startServer(options).catch((error) => {
+      throw serverFailure(error, settings);
+    });
+    const stopped = new Promise<void>((resolve) => onStopSignals(() => resolve()));
+    io.out.write(`Capstan listens on ${server.url}\n`);
+    if (server.adminToken !== undefined) {
+      io.out.write(`Admin token, shown only this once: ${server.adminToken}\n`);
+    }
+    await stopped;
+    await server.stop();
+    return "ok";
+  },
+});

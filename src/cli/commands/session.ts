@@ -1,0 +1,151 @@
+import { choice, someText } from "../../config/schemas.ts";
+import { connect } from "../connection.ts";
+import { sessionFields, sessionTable } from "../output/views.ts";
+import { command } from "../spec.ts";
+import {
+  CALL_EXITS,
+  connectToQueue,
+  fetchList,
+  idArgument,
+  JSON_OPTION,
+  LIST_OPTIONS,
+  METADATA_OPTION,
+  metadataOf,
+  readText,
+  showList,
+  showOne,
+  userMessage,
+} from "./shared.ts";
+
+const SESSION = { session: idArgument("session", "session", "Its id.") } as const;
+
+export const createSession = command({
+  path: "session create",
+  summary: "Create a session, and give it a first message",
+  group: "queue",
+  calls: ["createSession"],
+  options: {
+    ...JSON_OPTION,
+    title: { kind: "value", flags: "--title <text>", summary: "What people call it.", schema: someText("a text") },
+    message: {
+      kind: "value",
+      flags: "--message <text>",
+      summary: "First message; - reads it from standard input. Left out: the session waits for one.",
+      schema: someText("a text"),
+    },
+    ...METADATA_OPTION,
+  },
+  examples: [
+    { command: 'capstan session create --message "Fix the failing test"', does: "Queued at once" },
+    { command: "capstan session create --title nightly --metadata branch=main", does: "Idle until a message comes" },
+  ],
+  exits: CALL_EXITS,
+  async run({ settings, options, io }) {
+    const message = options.message === undefined ? undefined : await readText(options.message, "--message");
+    const { client, environmentId } = await connectToQueue(settings);
+    const created = await client.createSession({
+      environment_id: environmentId,
+      title: options.title,
+      metadata: metadataOf(options.metadata),
+      initial_events: message === undefined ? undefined : [userMessage(message)],
+    });
+    return showOne(io, options, created, sessionFields);
+  },
+});
+
+export const sendMessage = command({
+  path: "session send",
+  summary: "Send a message to a session",
+  group: "client",
+  calls: ["sendEvents"],
+  arguments: {
+    ...SESSION,
+    message: {
+      usage: "<message>",
+      summary: "The message; - reads it from standard input.",
+      schema: someText("a text"),
+    },
+  },
+  options: JSON_OPTION,
+  examples: [
+    { command: 'capstan session send sess_… "Now the documentation"', does: "A session that is idle starts again" },
+    { command: "capstan session send sess_… - < notes.md", does: "From a file" },
+  ],
+  exits: CALL_EXITS,
+  async run({ settings, options, arguments: { session, message }, io }) {
+    const text = await readText(message, "<message>");
+    const { client } = connect(settings);
+    const sent = await client.sendEvents({ session_id: session, events: [userMessage(text)] });
+    return showOne(io, options, sent, () => `Sent ${sent.data.map((event) => event.id).join(", ")}.\n`);
+  },
+});
+
+export const getSession = command({
+  path: "session get",
+  summary: "Show one session",
+  group: "client",
+  calls: ["getSession"],
+  arguments: SESSION,
+  options: JSON_OPTION,
+  examples: [{ command: "capstan session get sess_…", does: "Its status and how long it has worked" }],
+  exits: CALL_EXITS,
+  async run({ settings, options, arguments: { session }, io }) {
+    const found = await connect(settings).client.getSession({ session_id: session });
+    return showOne(io, options, found, sessionFields);
+  },
+});
+
+const STATUSES = ["idle", "running", "rescheduling", "terminated"] as const;
+
+export const listSessions = command({
+  path: "session list",
+  summary: "List sessions, newest first",
+  group: "client",
+  calls: ["listSessions"],
+  options: {
+    ...LIST_OPTIONS,
+    status: {
+      kind: "values",
+      flags: "--status <status>",
+      summary: `Only sessions with this status (${STATUSES.join(", ")}); may be repeated.`,
+      schema: choice(STATUSES),
+    },
+    environment: {
+      kind: "value",
+      flags: "--environment <id>",
+      summary: "Only sessions of this environment, by its id.",
+      schema: idArgument("environment", "environment", "").schema,
+    },
+    archived: { kind: "switch", flags: "--include-archived", summary: "Show archived ones too." },
+  },
+  examples: [
+    { command: "capstan session list --status running --status rescheduling", does: "What is under way" },
+    { command: "capstan session list --environment env_… --json", does: "Of one environment, for programs" },
+  ],
+  exits: CALL_EXITS,
+  async run({ settings, options, io }) {
+    const { client } = connect(settings);
+    const filter = {
+      environment_id: options.environment,
+      statuses: options.status.length === 0 ? undefined : options.status,
+      include_archived: options.archived || undefined,
+    };
+    const list = await fetchList(options, (page) => client.listSessions({ ...page, ...filter }));
+    return showList(io, options, list, sessionTable, 'There is no such session. Start one: capstan run "Say hello"');
+  },
+});
+
+export const cancelSession = command({
+  path: "session cancel",
+  summary: "Ask the session's worker to stop",
+  group: "client",
+  calls: ["cancelSession"],
+  arguments: SESSION,
+  options: JSON_OPTION,
+  examples: [{ command: "capstan session cancel sess_…", does: "The session is idle once its worker has stopped" }],
+  exits: CALL_EXITS,
+  async run({ settings, options, arguments: { session }, io }) {
+    const cancelled = await connect(settings).client.cancelSession({ session_id: session });
+    return showOne(io, options, cancelled, sessionFields);
+  },
+});

@@ -1,0 +1,89 @@
+import { CommanderError } from "commander";
+import { ApiError, ConnectionError } from "../client/index.ts";
+import { SettingError } from "../config/setting.ts";
+import { OPERATIONS } from "../contract/operations.ts";
+import { ID_PREFIXES, type IdKind } from "../core/ids.ts";
+import { CommandError, type ExitName, exitOfStatus } from "./exit-codes.ts";
+import type { AnyCommand } from "./spec.ts";
+
+/** What a person is told when a command fails. */
+export interface Explanation {
+  readonly exit: ExitName;
+  /** One sentence; `undefined` when everything has been said already. */
+  readonly message?: string | undefined;
+  readonly hint?: string | undefined;
+  /** Only for errors that nobody foresaw. */
+  readonly stack?: string | undefined;
+}
+
+export function explain(error: unknown, spec: AnyCommand | undefined): Explanation {
+  if (error instanceof CommandError) return { exit: error.exit, message: error.message, hint: error.hint };
+  if (error instanceof SettingError) return { exit: "usage", message: error.message, hint: helpOf(spec) };
+  if (error instanceof CommanderError) return explainParser(error, spec);
+  if (error instanceof ApiError)
+    return { exit: exitOfStatus(error.status), message: error.message, hint: hintFor(error, spec) };
+  if (error instanceof ConnectionError) {
+    const hint = "Is `capstan serve` running there? CAPSTAN_URL says where to look; `capstan doctor` looks closer.";
+    return { exit: "unreachable", message: error.message, hint };
+  }
+  const unforeseen = error instanceof Error ? error : new Error(String(error));
+  return { exit: "failed", message: unforeseen.message, stack: unforeseen.stack };
+}
+
+const helpOf = (spec: AnyCommand | undefined): string =>
+  spec === undefined ? "`capstan help` lists the commands." : `\`capstan help ${spec.path}\` explains it.`;
+
+function explainParser(error: CommanderError, spec: AnyCommand | undefined): Explanation {
+  if (error.exitCode === 0) return { exit: "ok" };
+  // A topic without a command: its help has been printed, and says more than a sentence could.
+  if (error.code === "commander.help") return { exit: "usage" };
+  const [sentence = "", suggestion] = error.message.replace(/^error: /, "").split("\n");
+  const message = `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}.`;
+  const meant = suggestion?.match(/Did you mean (.*)\?/)?.[1];
+  return { exit: "usage", message, hint: meant === undefined ? helpOf(spec) : `Did you mean \`${meant}\`?` };
+}
+
+function hintFor(error: ApiError, spec: AnyCommand | undefined): string | undefined {
+  switch (error.status) {
+    case 400:
+      return helpOf(spec);
+    case 401:
+      return "Set CAPSTAN_TOKEN to a valid token; `capstan token create` makes one with an admin token.";
+    case 403:
+      return `Use a token with the role ${rolesFor(spec).join(" or ")}; \`capstan doctor\` shows the role of the one in use.`;
+    case 404:
+    case 409:
+    case 412:
+      return whereToLook(error.message);
+    case 429:
+    case 503:
+      return "Try again in a moment.";
+    default:
+      return `The server's log says more about request ${error.requestId}.`;
+  }
+}
+
+/** The roles with which everything that the command calls is allowed. */
+export function rolesFor(spec: AnyCommand | undefined): string[] {
+  const calls = (spec?.calls ?? []).map((name) => OPERATIONS[name].roles as readonly string[]);
+  return [
+    "admin",
+    ...["client", "worker"].filter((role) => calls.length > 0 && calls.every((roles) => roles.includes(role))),
+  ];
+}
+
+const LISTS: Readonly<Partial<Record<IdKind, string>>> = {
+  environment: "capstan env list",
+  session: "capstan session list",
+  work: "capstan work list",
+  token: "capstan token list",
+};
+
+function whereToLook(message: string): string | undefined {
+  const kinds = Object.keys(LISTS) as IdKind[];
+  const named = kinds
+    .map((kind) => ({ kind, at: message.indexOf(ID_PREFIXES[kind]) }))
+    .filter(({ at }) => at >= 0)
+    .sort((a, b) => a.at - b.at)[0];
+  return named === undefined ? undefined : `\`${LISTS[named.kind]}\` shows what there is.`;
+}

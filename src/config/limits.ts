@@ -1,0 +1,58 @@
+import { SERVER_LIMITS, type ServerLimits } from "../server/options.ts";
+import { wholeNumber } from "./schemas.ts";
+import type { Setting } from "./setting.ts";
+
+interface LimitSetting extends Setting<number> {
+  readonly flag: `--${string}`;
+  readonly default: string;
+}
+
+const limit = (
+  name: keyof ServerLimits,
+  placeholder: string,
+  [min, max]: readonly [number, number],
+  summary: string,
+): LimitSetting => ({
+  flag: `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+  variable: `CAPSTAN_${name.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`,
+  placeholder,
+  default: String(SERVER_LIMITS[name]),
+  schema: wholeNumber(min, max),
+  summary,
+  groups: ["serve"],
+});
+
+const DAY_MS = 86_400_000;
+
+/** What bounds a server. The defaults are the server's own. */
+export const LIMIT_SETTINGS = {
+  maxConnections: limit(
+    "maxConnections",
+    "<count>",
+    [1, 1_000_000],
+    "Open connections; further ones are closed at once.",
+  ),
+  maxWaiters: limit("maxWaiters", "<count>", [1, 1_000_000], "Polls that may wait at once; a further one is a 429."),
+  maxHeaderBytes: limit("maxHeaderBytes", "<bytes>", [1_024, 1_048_576], "Bytes of one request's headers."),
+  headersTimeoutMs: limit(
+    "headersTimeoutMs",
+    "<ms>",
+    [1_000, DAY_MS],
+    "How long a client may take to send its headers.",
+  ),
+  requestTimeoutMs: limit(
+    "requestTimeoutMs",
+    "<ms>",
+    [1_000, DAY_MS],
+    "How long a client may take to send its whole request.",
+  ),
+  keepAliveTimeoutMs: limit(
+    "keepAliveTimeoutMs",
+    "<ms>",
+    [1_000, DAY_MS],
+    "How long an idle connection is kept; more than a load balancer in front keeps it.",
+  ),
+  maxJsonDepth: limit("maxJsonDepth", "<levels>", [8, 1_024], "How deep the JSON of a request may be nested."),
+  sweepMs: limit("sweepMs", "<ms>", [10, 60_000], "How often leases that have ended are looked for."),
+  drainMs: limit("drainMs", "<ms>", [0, 600_000], "How long a stop waits for requests under way."),
+} as const satisfies Record<keyof ServerLimits, LimitSetting>;

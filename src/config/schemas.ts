@@ -1,0 +1,73 @@
+/** Readers for what a person types: text in, value out. The description of a schema completes the sentence "… must be …". */
+import { z } from "zod";
+import { LIMITS } from "../contract/limits.ts";
+
+const WHOLE_NUMBER = /^(0|[1-9]\d{0,15})$/;
+
+export const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(WHOLE_NUMBER)
+    .transform(Number)
+    .pipe(z.int().min(min).max(max))
+    .meta({ description: `a whole number from ${min} to ${max}` });
+
+export const choice = <const T extends string>(choices: readonly T[]) =>
+  z
+    .string()
+    .transform((text, context): T => {
+      const found = choices.find((candidate) => candidate === text);
+      if (found !== undefined) return found;
+      context.addIssue({ code: "custom", message: "is none of the choices" });
+      return z.NEVER;
+    })
+    .meta({ description: `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}` });
+
+export const someText = (what: string) => z.string().min(1).meta({ description: what });
+
+/** A Node host name or address to listen on. Blanks and slashes mean that someone pasted a URL. */
+export const hostName = z
+  .string()
+  .regex(/^[^\s/]+$/)
+  .meta({ description: "a host name or address, such as 127.0.0.1 or 0.0.0.0" });
+
+/** The base of a server. Credentials in it are refused, because URLs end up in logs and shell histories. */
+export const serverUrl = z
+  .string()
+  .transform((text, context): string => {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    const plain = url !== undefined && url.username === "" && url.password === "" && url.search === "";
+    if (plain && (url.protocol === "http:" || url.protocol === "https:")) return url.href.replace(/\/+$/, "");
+    context.addIssue({ code: "custom", message: "is not a server's URL" });
+    return z.NEVER;
+  })
+  .meta({ description: "an http:// or https:// URL without user, password or query, such as http://127.0.0.1:8787" });
+
+export const postgresUrl = z
+  .string()
+  .refine((text) => URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol))
+  .meta({ description: "a PostgreSQL URL, such as postgres://user@host:5432/capstan" });
+
+/** Shortest admin token: below it a token could be guessed. */
+export const ADMIN_TOKEN_CHARACTERS = 32;
+const HEADER_SAFE = /^[\x21-\x7e]+$/;
+
+export const adminToken = z
+  .string()
+  .min(ADMIN_TOKEN_CHARACTERS)
+  .regex(HEADER_SAFE)
+  .meta({
+    description: `at least ${ADMIN_TOKEN_CHARACTERS} characters of printable ASCII without blanks, such as the output of openssl rand -hex 32`,
+  });
+
+export const bearerToken = z
+  .string()
+  .regex(HEADER_SAFE)
+  .meta({ description: "a token as it was shown when it was made, without blanks" });
+
+/** The rule for `Worker-ID`. */
+export const workerName = z
+  .string()
+  .max(LIMITS.workerIdCharacters)
+  .regex(/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/)
+  .meta({ description: `a name of at most ${LIMITS.workerIdCharacters} printable ASCII characters` });

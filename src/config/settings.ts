@@ -1,0 +1,164 @@
+import { TTL_SECONDS } from "../core/lease.ts";
+import { LOG_LEVELS } from "../server/options.ts";
+import { LIMIT_SETTINGS } from "./limits.ts";
+import {
+  adminToken,
+  bearerToken,
+  choice,
+  hostName,
+  postgresUrl,
+  serverUrl,
+  someText,
+  wholeNumber,
+  workerName,
+} from "./schemas.ts";
+import type { Setting } from "./setting.ts";
+
+const setting = <const T extends Setting>(definition: T) => definition;
+
+/** Every setting of every command. The keys are the names under which commands receive the values. */
+export const SETTINGS = {
+  host: setting({
+    flag: "--host",
+    variable: "CAPSTAN_HOST",
+    placeholder: "<host>",
+    default: "127.0.0.1",
+    schema: hostName,
+    summary: "Address that the server listens on.",
+    groups: ["serve", "dev"],
+  }),
+  port: setting({
+    flag: "--port",
+    variable: "CAPSTAN_PORT",
+    placeholder: "<port>",
+    default: "8787",
+    schema: wholeNumber(0, 65_535),
+    summary: "Port that the server listens on; 0 takes a free one.",
+    groups: ["serve", "dev"],
+  }),
+  dataDir: setting({
+    flag: "--data-dir",
+    variable: "CAPSTAN_DATA_DIR",
+    placeholder: "<folder>",
+    default: "./.capstan",
+    schema: someText("the path of a folder"),
+    summary: "Folder of the embedded database and of what `capstan dev` remembers.",
+    groups: ["serve", "dev", "worker", "client", "queue"],
+  }),
+  databaseUrl: setting({
+    flag: "--database-url",
+    variable: "CAPSTAN_DATABASE_URL",
+    placeholder: "<url>",
+    schema: postgresUrl,
+    summary: "PostgreSQL database to use instead of the embedded one; put a URL with a password into the variable.",
+    groups: ["serve", "dev"],
+    secret: true,
+  }),
+  adminToken: setting({
+    variable: "CAPSTAN_ADMIN_TOKEN",
+    placeholder: "<token>",
+    schema: adminToken,
+    summary:
+      "Admin token that the server accepts from its start on; left out, the first start makes one and prints it.",
+    groups: ["serve", "dev"],
+    secret: true,
+  }),
+  logLevel: setting({
+    flag: "--log-level",
+    variable: "CAPSTAN_LOG_LEVEL",
+    placeholder: "<level>",
+    default: "info",
+    schema: choice(LOG_LEVELS),
+    summary: "Least severe log lines that the server writes.",
+    groups: ["serve", "dev"],
+  }),
+  metricsToken: setting({
+    variable: "CAPSTAN_METRICS_TOKEN",
+    placeholder: "<token>",
+    schema: bearerToken,
+    summary: "Bearer token that `/metrics` asks for; left out, everybody who reaches the server may read it.",
+    groups: ["serve", "dev"],
+    secret: true,
+  }),
+  ...LIMIT_SETTINGS,
+  url: setting({
+    flag: "--url",
+    variable: "CAPSTAN_URL",
+    placeholder: "<url>",
+    schema: serverUrl,
+    summary: "Server to talk to; left out, the one that `capstan dev` started, else http://127.0.0.1:8787.",
+    groups: ["worker", "client", "queue"],
+  }),
+  token: setting({
+    variable: "CAPSTAN_TOKEN",
+    placeholder: "<token>",
+    schema: bearerToken,
+    summary: "Token to talk to the server with; left out, the one that `capstan dev` made for its own server.",
+    groups: ["worker", "client", "queue"],
+    secret: true,
+  }),
+  environment: setting({
+    flag: "--environment",
+    variable: "CAPSTAN_ENVIRONMENT_ID",
+    placeholder: "<id>",
+    schema: someText("the id of an environment"),
+    summary: "Environment to work in; left out, the one that `capstan dev` made, else the only self_hosted one.",
+    groups: ["worker", "queue"],
+  }),
+  workerId: setting({
+    flag: "--worker-id",
+    variable: "CAPSTAN_WORKER_ID",
+    placeholder: "<name>",
+    schema: workerName,
+    summary:
+      "Name of this worker, unique among those that run at once; left out, made of the host's name and the process.",
+    groups: ["worker"],
+  }),
+  concurrency: setting({
+    flag: "--concurrency",
+    variable: "CAPSTAN_CONCURRENCY",
+    placeholder: "<count>",
+    default: "1",
+    schema: wholeNumber(1, 1_000),
+    summary: "Sessions that the worker runs at once.",
+    groups: ["worker", "dev"],
+  }),
+  workspaceRoot: setting({
+    flag: "--workspace-root",
+    variable: "CAPSTAN_WORKSPACE_ROOT",
+    placeholder: "<folder>",
+    schema: someText("the path of a folder"),
+    summary: "Folder in which every session gets a folder of its own; left out, `workspaces` in the data folder.",
+    groups: ["worker", "dev"],
+  }),
+  graceSeconds: setting({
+    flag: "--grace-seconds",
+    variable: "CAPSTAN_GRACE_SECONDS",
+    placeholder: "<seconds>",
+    default: "30",
+    schema: wholeNumber(0, 86_400),
+    summary: "How long sessions may go on after the worker was told to stop, before they are given back to the queue.",
+    groups: ["worker", "dev"],
+  }),
+  ttlSeconds: setting({
+    flag: "--ttl-seconds",
+    variable: "CAPSTAN_TTL_SECONDS",
+    placeholder: "<seconds>",
+    default: String(TTL_SECONDS.default),
+    schema: wholeNumber(TTL_SECONDS.min, TTL_SECONDS.max),
+    summary: "How long a lease lasts without a heartbeat: when the worker dies, another takes over after this time.",
+    groups: ["worker"],
+  }),
+  output: setting({
+    flag: "--output",
+    variable: "CAPSTAN_OUTPUT",
+    placeholder: "<format>",
+    default: "text",
+    schema: choice(["text", "jsonl"]),
+    summary: "What the worker's command writes: text for the user, or one event as JSON per line.",
+    groups: ["worker"],
+  }),
+} as const;
+
+export type SettingName = keyof typeof SETTINGS;
+export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
