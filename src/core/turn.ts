@@ -106,14 +106,18 @@ export function receive(
   return [next, records];
 }
 
-/** What a changed item means to its session. Called for every change of state, in the same unit. */
-export function followWork(unit: Unit, before: WorkRecord, after: WorkRecord): void {
+/**
+ * What a changed item means to its session. Called for every change of state, in the same unit.
+ *
+ * @param reason why the item went back into the queue, for whoever follows the session
+ */
+export function followWork(unit: Unit, before: WorkRecord, after: WorkRecord, reason = "released"): void {
   const session = unit.session(after.sessionId);
   if (session === undefined) throw new Error(`${after.id} refers to ${after.sessionId}, which is not loaded`);
   if (after.state === "stopped") {
     if (session.liveWorkId === after.id) unit.putSession(endTurn(unit, session, before, after));
   } else if (after.state === "queued") {
-    unit.putSession(setStatus(unit, session, "rescheduling"));
+    unit.putSession(setStatus(unit, session, "rescheduling", { reason }));
   } else if (after.state === "active" && session.status === "rescheduling") {
     unit.putSession(setStatus(unit, session, "running"));
   }

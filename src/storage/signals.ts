@@ -4,13 +4,15 @@ import type { CommitSignals } from "./store.ts";
 /** What a commit means to parked polls and to those who follow sessions. */
 export function signalsOf(changes: Changes): CommitSignals {
   const queued = new Map<string, number>();
+  const delivered = new Set<string>();
   const delayed = new Set<string>();
   for (const work of changes.works.values()) {
     if (work.state !== "queued") continue;
-    if (work.deliveredAt !== null || work.availableAt !== null) delayed.add(work.environmentId);
+    if (work.deliveredAt !== null) delivered.add(work.environmentId);
+    else if (work.availableAt !== null) delayed.add(work.environmentId);
     else queued.set(work.environmentId, (queued.get(work.environmentId) ?? 0) + 1);
   }
   const sessions = new Set<string>();
   for (const event of changes.events) sessions.add(event.sessionId);
-  return { queued, delayed, sessions };
+  return { queued, delivered, delayed, sessions };
 }

@@ -34,7 +34,9 @@ export interface QueueOutlook {
 export interface CommitSignals {
   /** Environment id → how many items became claimable at once. */
   readonly queued: ReadonlyMap<string, number>;
-  /** Environments in which an item will become claimable later without another commit. */
+  /** Environments in which an item was delivered: unacknowledged, it becomes claimable again after a window. */
+  readonly delivered: ReadonlySet<string>;
+  /** Environments in which an item was released with a delay. */
   readonly delayed: ReadonlySet<string>;
   /** Sessions that got events. */
   readonly sessions: ReadonlySet<string>;

@@ -62,7 +62,7 @@ export const takeBackDelivery = define<WorkTarget & { readonly handOut: number }
 });
 
 /** One command on one item, and what it means for the item's session. */
-function change(unit: Unit, target: WorkTarget, command: WorkCommand): Outcome<WorkRecord> {
+function change(unit: Unit, target: WorkTarget, command: WorkCommand, reason?: string): Outcome<WorkRecord> {
   const environment = findQueue(unit, target.environmentId);
   if (environment.refused) return environment;
   const before = unit.work(target.workId);
@@ -74,7 +74,7 @@ function change(unit: Unit, target: WorkTarget, command: WorkCommand): Outcome<W
   const after = decided.value.item;
   if (decided.value.changed) {
     unit.putWork(after);
-    if (after.state !== before.state) followWork(unit, before, after);
+    if (after.state !== before.state) followWork(unit, before, after, reason);
   }
   return done(after);
 }
@@ -140,11 +140,13 @@ export const stop = define<StopInput, WorkRecord>({
 export interface ReleaseInput extends WorkTarget {
   readonly workerId: string | null;
   readonly delayMs: number;
+  /** Why, in the worker's words: whoever follows the session reads it. */
+  readonly reason?: string | undefined;
 }
 
 export const release = define<ReleaseInput, WorkRecord>({
   needs: itemNeeds,
-  apply: (unit, input) => change(unit, input, { type: "release", ...input }),
+  apply: (unit, input) => change(unit, input, { type: "release", ...input }, input.reason),
 });
 
 export const updateWork = define<WorkTarget & { readonly metadata: MetadataPatch | undefined }, WorkRecord>({
@@ -195,7 +197,7 @@ export const sweep = define<{ readonly limit: number }, SweepResult>({
       const decided = decide(item, { type: "lapse" }, unit.now, environment.policy);
       if (decided.refused) throw new Error(decided.refused.message);
       unit.putWork(decided.value.item);
-      followWork(unit, item, decided.value.item);
+      followWork(unit, item, decided.value.item, "lease_lapsed");
       lapsed += 1;
     }
     return done({ lapsed, examined });

@@ -1,0 +1,37 @@
+import type { Operation } from "../contract/operations.ts";
+import { type Refused, refuse } from "../core/faults.ts";
+import type { Store } from "../storage/store.ts";
+import type { Principal } from "./tokens.ts";
+
+/** The 403 of a call, from the token and the path alone: before anything is parsed, so that nothing can be probed. */
+export function denied(
+  operation: Operation,
+  principal: Principal,
+  path: Readonly<Record<string, string>>,
+): Refused | undefined {
+  const { role } = principal;
+  if (role === "admin") return undefined;
+  if (!operation.roles.includes(role)) {
+    const allowed = ["admin", ...operation.roles].join(" or ");
+    return refuse("forbidden", `This needs a token of role ${allowed}; yours has role ${role}.`);
+  }
+  if (role !== "worker" || path.environment_id === undefined || path.environment_id === principal.environmentId) {
+    return undefined;
+  }
+  return refuse("forbidden", "This worker token is bound to another environment.");
+}
+
+/**
+ * A worker token reaches only the sessions of its environment. One that does not exist gets the same answer, so that
+ * ids cannot be tried out.
+ */
+export async function deniedSession(
+  store: Store,
+  principal: Principal,
+  sessionId: string | undefined,
+): Promise<Refused | undefined> {
+  if (principal.role !== "worker" || sessionId === undefined) return undefined;
+  const session = await store.getSession(sessionId);
+  if (session?.environmentId === principal.environmentId) return undefined;
+  return refuse("forbidden", `Session ${sessionId} is not one of this worker token's environment.`);
+}

@@ -1,0 +1,216 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { LIMITS } from "../contract/limits.ts";
+import { BASE_PATH, OPERATION_NAMES, OPERATIONS, type Operation, type OperationName } from "../contract/operations.ts";
+import { type Fault, FaultError, type Outcome, type Refused, refuse } from "../core/faults.ts";
+import { StoreUnavailable } from "../storage/store.ts";
+import { denied, deniedSession } from "./access.ts";
+import { sendFault, sendJson } from "./answers.ts";
+import type { Call, Handler, Services } from "./handlers/handler.ts";
+import { HANDLERS } from "./handlers/index.ts";
+import { parseJson } from "./json.ts";
+import type { Logger } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
+import type { ServerLimits } from "./options.ts";
+import { requestParser } from "./requests.ts";
+import { bearerToken, type Principal } from "./tokens.ts";
+
+export interface AppParts {
+  readonly services: Services;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly limits: ServerLimits;
+  readonly draining: () => boolean;
+}
+
+declare module "fastify" {
+  interface FastifyRequest {
+    principal: Principal | undefined;
+  }
+}
+
+const DRAINING: Fault = {
+  kind: "unavailable",
+  message: "This server is shutting down. Try again.",
+  retryAfterSeconds: 1,
+};
+
+/** The HTTP surface: one route for each row of the operations table. */
+export function createApp(parts: AppParts): FastifyInstance {
+  const { limits } = parts;
+  const app = Fastify({
+    logger: false,
+    genReqId: requestId,
+    requestIdHeader: false,
+    bodyLimit: LIMITS.bodyBytes,
+    exposeHeadRoutes: false,
+    return503OnClosing: false,
+    forceCloseConnections: "idle",
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    http: { maxHeaderSize: limits.maxHeaderBytes, headersTimeout: limits.headersTimeoutMs },
+    routerOptions: { maxParamLength: limits.maxHeaderBytes },
+    frameworkErrors: (_error, request, reply) => {
+      sendFault(reply as FastifyReply, request.id, { kind: "not_found", message: "This path does not exist." });
+    },
+  });
+  app.server.maxConnections = limits.maxConnections;
+  app.decorateRequest("principal", undefined);
+  acceptAnyBody(app, limits.maxJsonDepth);
+  observe(app, parts);
+  app.setErrorHandler((error, request, reply) => sendFault(reply, request.id, faultOf(error, request, parts.log)));
+  app.setNotFoundHandler((request, reply) => {
+    const message = `There is no ${request.method} ${request.url.split("?")[0]}. See /openapi.json for what there is.`;
+    sendFault(reply, request.id, { kind: "not_found", message });
+  });
+  for (const name of OPERATION_NAMES) addRoute(app, name, parts);
+  return app;
+}
+
+const SANE_REQUEST_ID = /^[\x21-\x7e]+$/;
+
+function requestId(request: IncomingMessage): string {
+  const given = request.headers["x-request-id"];
+  const sane = typeof given === "string" && given.length <= LIMITS.requestIdCharacters && SANE_REQUEST_ID.test(given);
+  return sane ? given : randomUUID();
+}
+
+/** Bodies are JSON whatever the content type says, and an empty one is no body. */
+function acceptAnyBody(app: FastifyInstance, maxDepth: number): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => {
+    const parsed = parseJson(body as Buffer, maxDepth);
+    if (parsed.refused) done(new FaultError(parsed.refused));
+    else done(null, parsed.value);
+  });
+}
+
+function observe(app: FastifyInstance, { metrics, log, draining }: AppParts): void {
+  app.addHook("onRequest", (request, reply, done) => {
+    reply.header("x-request-id", request.id);
+    if (draining() && request.url.startsWith(BASE_PATH)) {
+      reply.header("connection", "close");
+      sendFault(reply, request.id, DRAINING);
+      return;
+    }
+    done();
+  });
+  app.addHook("onResponse", (request, reply, done) => {
+    const operation = request.routeOptions.config.operation ?? "other";
+    const ms = reply.elapsedTime;
+    metrics.observe(operation, reply.statusCode, ms / 1_000);
+    const level = reply.statusCode >= 500 ? "error" : "info";
+    if (log.isLevelEnabled(level)) {
+      log[level](
+        {
+          request_id: request.id,
+          method: request.method,
+          // Without the query: what stands there is no secret today, and must not become one tomorrow.
+          path: request.url.split("?")[0],
+          operation,
+          status: reply.statusCode,
+          ms: Math.round(ms * 100) / 100,
+          token: request.principal?.tokenId,
+        },
+        "request",
+      );
+    }
+    done();
+  });
+}
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    operation?: string;
+  }
+}
+
+function addRoute(app: FastifyInstance, name: OperationName, { services, log }: AppParts): void {
+  const operation: Operation = OPERATIONS[name];
+  const handler = HANDLERS[name] as Handler<OperationName>;
+  const parse = requestParser(operation);
+  const workApi = operation.path.includes("/work");
+  app.route({
+    method: operation.method,
+    url: BASE_PATH + operation.path.replace(/\{(\w+)\}/g, ":$1"),
+    config: { operation: name },
+    onRequest: async (request, reply) => {
+      const refused = await admit(request);
+      if (refused !== undefined) sendFault(reply, request.id, refused.refused, workApi);
+      return refused && reply;
+    },
+    handler: async (request, reply) => {
+      const outcome = await run(request, reply);
+      if (outcome.refused) sendFault(reply, request.id, outcome.refused, workApi);
+      else sendJson(reply, 200, outcome.value);
+      return reply;
+    },
+  });
+
+  /** 401 and 403, before the body is read. */
+  async function admit(request: FastifyRequest): Promise<Refused | undefined> {
+    const secret = bearerToken(request.headers.authorization);
+    if (secret === undefined) return unauthenticated(request);
+    const principal = services.tokens.fromMemory(secret) ?? (await services.tokens.fromStore(secret));
+    if (principal === undefined) return unauthenticated(request);
+    request.principal = principal;
+    const path = pathOf(request);
+    return denied(operation, principal, path) ?? (await deniedSession(services.store, principal, path.session_id));
+  }
+
+  async function run(request: FastifyRequest, reply: FastifyReply): Promise<Outcome<unknown>> {
+    const principal = request.principal as Principal;
+    const path = pathOf(request);
+    const parsed = parse({
+      path,
+      query: request.query as Record<string, unknown>,
+      headers: request.headers,
+      body: request.body,
+    });
+    if (parsed.refused) return parsed;
+    try {
+      return await handler({
+        ...parsed.value,
+        services,
+        principal,
+        onHangUp: (hungUp: () => void) => void reply.raw.once("close", hungUp),
+        setHeader: (header: string, value: string) => void reply.header(header, value),
+      } as unknown as Call<OperationName>);
+    } catch (error) {
+      return { refused: faultOf(error, request, log) };
+    }
+  }
+}
+
+const pathOf = (request: FastifyRequest): Record<string, string> => request.params as Record<string, string>;
+
+function unauthenticated(request: FastifyRequest) {
+  const header = request.headers.authorization;
+  if (header === undefined) {
+    const hint = request.headers["x-api-key"] === undefined ? "" : " An x-api-key is not accepted.";
+    return refuse("unauthenticated", `Send a token as "Authorization: Bearer …".${hint}`);
+  }
+  return refuse(
+    "unauthenticated",
+    "This token is not valid: malformed, unknown, expired or revoked. Ask an admin for a new one.",
+  );
+}
+
+/** What went wrong, as a fault. Whatever is not known by name is a 500 that tells nothing and is logged in full. */
+function faultOf(error: unknown, request: FastifyRequest, log: Logger): Fault {
+  if (error instanceof FaultError) return error.fault;
+  if (error instanceof StoreUnavailable) {
+    log.warn({ request_id: request.id, err: error }, "store unavailable");
+    return { kind: "unavailable", message: "The database cannot be used right now. Try again.", retryAfterSeconds: 1 };
+  }
+  const { code, statusCode } = error as { code?: string; statusCode?: number };
+  if (code === "FST_ERR_CTP_BODY_TOO_LARGE") {
+    return { kind: "invalid_request", message: `The body is larger than ${LIMITS.bodyBytes} bytes.` };
+  }
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return { kind: "invalid_request", message: "The request is not well-formed HTTP." };
+  }
+  log.error({ request_id: request.id, err: error }, "request failed");
+  return { kind: "internal", message: `Something broke on our side. The server's log has request ${request.id}.` };
+}

@@ -1,0 +1,100 @@
+import { acceptPage } from "../../contract/accept.ts";
+import { presentHeartbeat, presentPage, presentStats, presentWork } from "../../contract/present.ts";
+import { noSuchWork } from "../../core/commands/command.ts";
+import { done } from "../../core/faults.ts";
+import { clampTtlSeconds, DEFAULT_RECLAIM_MS } from "../../core/lease.ts";
+import { answer, type Handler, queueOf } from "./handler.ts";
+
+/** A worker that has not polled for this long does not count as polling. */
+const POLLING_WITHIN_MS = 30_000;
+
+const target = (path: { readonly environment_id: string; readonly work_id: string }) => ({
+  environmentId: path.environment_id,
+  workId: path.work_id,
+});
+
+const pollWork: Handler<"pollWork"> = async ({ path, query, headers, services, onHangUp, setHeader }) => {
+  const environmentId = path.environment_id;
+  const workerId = headers["worker-id"] ?? null;
+  if (workerId !== null) services.store.notePoll(environmentId, workerId);
+  if (headers.prefer !== undefined) setHeader("preference-applied", `wait=${headers.prefer}`);
+  const waitMs = Math.max(query.block_ms ?? 0, (headers.prefer ?? 0) * 1_000);
+  const reclaimOlderThanMs = query.reclaim_older_than_ms ?? DEFAULT_RECLAIM_MS;
+  const polled = await services.waitingRoom.poll({ environmentId, workerId, reclaimOlderThanMs, waitMs }, onHangUp);
+  return answer(polled, (item) => (item === null ? null : presentWork(item)));
+};
+
+const listWork: Handler<"listWork"> = async ({ path, query, services: { store } }) => {
+  const queue = await queueOf(store, path.environment_id);
+  if (queue.refused) return queue;
+  const page = await store.listWork(path.environment_id, acceptPage(query, "ascending"), { state: query.state });
+  return done(presentPage(page, presentWork));
+};
+
+const workStats: Handler<"workStats"> = async ({ path, services: { store } }) => {
+  const queue = await queueOf(store, path.environment_id);
+  if (queue.refused) return queue;
+  const [stats, polling] = await Promise.all([
+    store.queueStats(path.environment_id),
+    store.countPollers(path.environment_id, POLLING_WITHIN_MS),
+  ]);
+  return done(presentStats(stats, polling));
+};
+
+const getWork: Handler<"getWork"> = async ({ path, services: { store } }) => {
+  const queue = await queueOf(store, path.environment_id);
+  if (queue.refused) return queue;
+  const item = await store.getWork(path.work_id);
+  if (item?.environmentId !== path.environment_id) return noSuchWork(path.work_id, path.environment_id);
+  return done(presentWork(item));
+};
+
+const updateWork: Handler<"updateWork"> = async ({ path, body, services: { store } }) =>
+  answer(await store.execute("updateWork", { ...target(path), metadata: body.metadata }), presentWork);
+
+const ackWork: Handler<"ackWork"> = async ({ path, headers, services: { store } }) =>
+  answer(await store.execute("ack", { ...target(path), workerId: headers["worker-id"] ?? null }), presentWork);
+
+const heartbeatWork: Handler<"heartbeatWork"> = async ({ path, query, headers, services: { store } }) => {
+  const outcome = await store.execute("heartbeat", {
+    ...target(path),
+    workerId: headers["worker-id"] ?? null,
+    expected: query.expected_last_heartbeat?.at,
+    ttlSeconds: clampTtlSeconds(query.desired_ttl_seconds),
+    declaredRetry: headers["x-stainless-retry-count"] ?? false,
+    idempotencyKey: headers["idempotency-key"] ?? null,
+  });
+  return answer(outcome, presentHeartbeat);
+};
+
+const stopWork: Handler<"stopWork"> = async ({ path, headers, body, services: { store } }) => {
+  const outcome = await store.execute("stop", {
+    ...target(path),
+    force: body.force ?? false,
+    workerId: headers["worker-id"] ?? null,
+    processedThrough: body.processed_through,
+  });
+  return answer(outcome, presentWork);
+};
+
+const releaseWork: Handler<"releaseWork"> = async ({ path, headers, body, services: { store } }) => {
+  const outcome = await store.execute("release", {
+    ...target(path),
+    workerId: headers["worker-id"] ?? null,
+    delayMs: body.delay_ms ?? 0,
+    reason: body.reason,
+  });
+  return answer(outcome, presentWork);
+};
+
+export const workHandlers = {
+  pollWork,
+  listWork,
+  workStats,
+  getWork,
+  updateWork,
+  ackWork,
+  heartbeatWork,
+  stopWork,
+  releaseWork,
+};

@@ -1,0 +1,71 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { WORK_STATES } from "../core/transitions.ts";
+import type { Store } from "../storage/store.ts";
+import type { WaitingRoom } from "./waiting-room.ts";
+
+/** What `/metrics` shows. Counts of the queue are taken when they are asked for, not kept beside it. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #requests: Histogram<"operation" | "status">;
+  readonly #lapses: Counter;
+
+  constructor(store: Store, waitingRoom: WaitingRoom) {
+    const registers = [this.#registry];
+    collectDefaultMetrics({ register: this.#registry });
+    this.#requests = new Histogram({
+      name: "capstan_http_request_duration_seconds",
+      help: "Time from the first byte of a request to its answer, parked polls included.",
+      labelNames: ["operation", "status"],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30, 60],
+      registers,
+    });
+    this.#lapses = new Counter({
+      name: "capstan_leases_lapsed_total",
+      help: "Leases that ended without a stop.",
+      registers,
+    });
+    new Gauge({
+      name: "capstan_polls_parked",
+      help: "Polls that wait for work now.",
+      registers,
+      collect() {
+        this.set(waitingRoom.parked);
+      },
+    });
+    new Counter({
+      name: "capstan_poll_wakes_total",
+      help: "Parked polls that were woken to look for work.",
+      registers,
+      collect() {
+        this.reset();
+        this.inc(waitingRoom.wakes);
+      },
+    });
+    new Gauge({
+      name: "capstan_work_items",
+      help: "Work items by state, over all environments.",
+      labelNames: ["state"],
+      registers,
+      async collect() {
+        for (const state of WORK_STATES) this.set({ state }, 0);
+        for (const { state, count } of await store.countWork()) this.set({ state }, count);
+      },
+    });
+  }
+
+  observe(operation: string, status: number, seconds: number): void {
+    this.#requests.observe({ operation, status: String(status) }, seconds);
+  }
+
+  lapsed(count: number): void {
+    if (count > 0) this.#lapses.inc(count);
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+}

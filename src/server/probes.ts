@@ -1,0 +1,55 @@
+import type { FastifyInstance } from "fastify";
+import { openApiDocument } from "../contract/openapi.ts";
+import type { Store } from "../storage/store.ts";
+import { sendFault, sendJson } from "./answers.ts";
+import type { Metrics } from "./metrics.ts";
+import { bearerToken, hashSecret, sameHash } from "./tokens.ts";
+
+export interface ProbeParts {
+  readonly store: Store;
+  readonly metrics: Metrics;
+  readonly version: string;
+  readonly metricsToken: string | undefined;
+  readonly draining: () => boolean;
+}
+
+/** What sits outside of the API, for load balancers, monitors and tools. None of it shows data. */
+export function addProbes(app: FastifyInstance, parts: ProbeParts): void {
+  const { store, metrics, version, draining } = parts;
+  const document = JSON.stringify(openApiDocument(version));
+  const metricsHash = parts.metricsToken === undefined ? undefined : hashSecret(parts.metricsToken);
+
+  app.get("/healthz", { config: { operation: "healthz" } }, (_request, reply) => {
+    sendJson(reply, 200, { status: "ok", version });
+  });
+
+  app.get("/readyz", { config: { operation: "readyz" } }, async (_request, reply) => {
+    if (draining()) {
+      sendJson(reply.header("retry-after", "1"), 503, { status: "draining", version });
+      return reply;
+    }
+    try {
+      const { kind, schema } = await store.ready();
+      sendJson(reply, 200, { status: "ready", version, store: kind, schema });
+    } catch {
+      sendJson(reply.header("retry-after", "1"), 503, { status: "store_unavailable", version });
+    }
+    return reply;
+  });
+
+  app.get("/openapi.json", { config: { operation: "openapi" } }, (_request, reply) => {
+    reply.header("content-type", "application/json; charset=utf-8").send(document);
+  });
+
+  app.get("/metrics", { config: { operation: "metrics" } }, async (request, reply) => {
+    if (metricsHash !== undefined) {
+      const token = bearerToken(request.headers.authorization);
+      if (token === undefined || !sameHash(hashSecret(token), metricsHash)) {
+        sendFault(reply, request.id, { kind: "unauthenticated", message: "Send the metrics token as a bearer token." });
+        return reply;
+      }
+    }
+    reply.header("content-type", metrics.contentType).send(await metrics.text());
+    return reply;
+  });
+}

@@ -1,0 +1,121 @@
+import type { AddressInfo } from "node:net";
+import type { FastifyInstance } from "fastify";
+import { openSqliteStore } from "../storage/sqlite/store.ts";
+import { type Store, StoreRefused } from "../storage/store.ts";
+import { VERSION } from "../version.ts";
+import { createApp } from "./app.ts";
+import { createLogger, type Logger } from "./log.ts";
+import { Metrics } from "./metrics.ts";
+import { SERVER_LIMITS, type ServerLimits, type ServerOptions } from "./options.ts";
+import { addProbes } from "./probes.ts";
+import { Sweeper } from "./sweeper.ts";
+import { ADMIN_TOKEN_MIN_CHARACTERS, Authenticator, hashSecret, newSecret } from "./tokens.ts";
+import { WaitingRoom } from "./waiting-room.ts";
+
+export interface RunningServer {
+  /** Where it listens, without a path, such as `http://127.0.0.1:8787`. */
+  readonly url: string;
+  /** The first admin token, when this start made it; it is not kept anywhere. */
+  readonly adminToken: string | undefined;
+  /** Drains: every waiting poll is answered, requests under way finish, what they wrote is durable. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a server in this process.
+ *
+ * @param options see {@link ServerOptions}
+ * @param openStore for tests that bring their own store or clock
+ * @throws StoreRefused when the data folder cannot be used
+ * @throws Error with `code` `EADDRINUSE` or `EACCES` when the port cannot be listened on
+ */
+export async function startServer(
+  options: ServerOptions,
+  openStore: () => Promise<Store> = () => openSqliteStore({ dataDir: options.dataDir }),
+): Promise<RunningServer> {
+  if (options.adminToken !== undefined && options.adminToken.length < ADMIN_TOKEN_MIN_CHARACTERS) {
+    throw new StoreRefused(`The admin token must have at least ${ADMIN_TOKEN_MIN_CHARACTERS} characters.`);
+  }
+  const limits = limitsOf(options);
+  const log = createLogger(options.logLevel ?? "info");
+  const store = await openStore();
+  const tokens = new Authenticator(store, options.adminToken);
+  const waitingRoom = new WaitingRoom(store, limits.maxWaiters);
+  const metrics = new Metrics(store, waitingRoom);
+  const sweeper = new Sweeper(store, tokens, metrics, log, limits.sweepMs);
+  let draining = false;
+  const app = createApp({ services: { store, tokens, waitingRoom }, metrics, log, limits, draining: () => draining });
+  addProbes(app, { store, metrics, version: VERSION, metricsToken: options.metricsToken, draining: () => draining });
+
+  let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    draining = true;
+    stopping ??= shutDown({ app, waitingRoom, sweeper, tokens, store, log }, limits.drainMs);
+    return stopping;
+  };
+  try {
+    await app.listen({ host: options.host ?? "127.0.0.1", port: options.port ?? 8787 });
+    const adminToken = options.adminToken === undefined ? await firstAdminToken(store) : undefined;
+    sweeper.start();
+    const url = urlOf(app);
+    log.info({ url, store: store.kind, version: VERSION }, "listening");
+    return { url, adminToken, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function limitsOf(options: ServerOptions): ServerLimits {
+  const given = Object.entries(SERVER_LIMITS).map(([name, value]) => [
+    name,
+    options[name as keyof ServerLimits] ?? value,
+  ]);
+  return Object.fromEntries(given) as ServerLimits;
+}
+
+/** On a store that no admin can use yet, makes the first admin token. */
+async function firstAdminToken(store: Store): Promise<string | undefined> {
+  if (await store.hasAdminToken()) return undefined;
+  const secret = newSecret();
+  const made = await store.execute("createToken", {
+    name: "first admin",
+    role: "admin",
+    environmentId: null,
+    hash: hashSecret(secret),
+    expiresInSeconds: null,
+  });
+  if (made.refused) throw new Error(made.refused.message);
+  return secret;
+}
+
+interface Parts {
+  readonly app: FastifyInstance;
+  readonly waitingRoom: WaitingRoom;
+  readonly sweeper: Sweeper;
+  readonly tokens: Authenticator;
+  readonly store: Store;
+  readonly log: Logger;
+}
+
+async function shutDown({ app, waitingRoom, sweeper, tokens, store, log }: Parts, drainMs: number): Promise<void> {
+  waitingRoom.close();
+  const overdue = setTimeout(() => app.server.closeAllConnections(), drainMs);
+  await app.close();
+  clearTimeout(overdue);
+  await sweeper.stop();
+  try {
+    await tokens.flushUses();
+  } catch (error) {
+    log.warn({ err: error }, "the last uses of tokens were not written down");
+  }
+  await store.close();
+  log.info("stopped");
+  log.flush();
+}
+
+function urlOf(app: FastifyInstance): string {
+  const address = app.server.address() as AddressInfo;
+  const host = address.family === "IPv6" ? `[${address.address}]` : address.address;
+  return `http://${host}:${address.port}`;
+}

@@ -1,0 +1,105 @@
+import { hash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { TokenRecord, TokenRole } from "../core/records.ts";
+import type { Micros } from "../core/time.ts";
+import type { Store } from "../storage/store.ts";
+
+/** Who calls. */
+export interface Principal {
+  readonly tokenId: string;
+  readonly role: TokenRole;
+  /** The one environment of a worker token. */
+  readonly environmentId: string | null;
+}
+
+/** How long an answer of the store about a token is believed: revocation is seen everywhere within this time. */
+const TRUST_MS = 1_000;
+/** Tokens remembered at once. */
+const MAX_CACHED = 10_000;
+const SECRET_PREFIX = "cpt_";
+export const ADMIN_TOKEN_MIN_CHARACTERS = 32;
+/** No token of ours is longer; a longer one is unknown without being hashed. */
+const MAX_TOKEN_CHARACTERS = 4_096;
+
+interface Known {
+  readonly token: TokenRecord;
+  readonly principal: Principal;
+  /** By the process's own steady clock, in milliseconds. */
+  readonly trustedUntil: number;
+  readonly expiresAt: number;
+}
+
+export const hashSecret = (secret: string): string => hash("sha256", secret, "hex");
+
+/** 256 random bits: guessing is hopeless, so a fast hash is enough to store it. */
+export const newSecret = (): string => SECRET_PREFIX + randomBytes(32).toString("base64url");
+
+export const CONFIGURED_ADMIN: Principal = { tokenId: "configured", role: "admin", environmentId: null };
+
+/** Turns bearer tokens into principals. Secrets are hashed at once and never kept. */
+export class Authenticator {
+  readonly #store: Store;
+  readonly #adminHash: string | undefined;
+  readonly #known = new Map<string, Known>();
+  #usedAt = new Map<string, Micros>();
+
+  constructor(store: Store, adminToken: string | undefined) {
+    this.#store = store;
+    this.#adminHash = adminToken === undefined ? undefined : hashSecret(adminToken);
+  }
+
+  /** The caller, when that can be told without asking the store; `undefined` when it has to be asked. */
+  fromMemory(secret: string): Principal | undefined {
+    if (secret.length > MAX_TOKEN_CHARACTERS) return undefined;
+    const hashed = hashSecret(secret);
+    if (this.#adminHash !== undefined && sameHash(hashed, this.#adminHash)) return CONFIGURED_ADMIN;
+    const known = this.#known.get(hashed);
+    const now = performance.now();
+    if (known === undefined || known.trustedUntil < now || known.expiresAt <= now) return undefined;
+    this.#usedAt.set(known.token.id, Date.now() * 1_000);
+    return known.principal;
+  }
+
+  /**
+   * The caller, or `undefined` for a token that is unknown, expired or revoked.
+   *
+   * @throws StoreUnavailable
+   */
+  async fromStore(secret: string): Promise<Principal | undefined> {
+    if (secret.length > MAX_TOKEN_CHARACTERS) return undefined;
+    const hashed = hashSecret(secret);
+    this.#known.delete(hashed);
+    const [token, now] = await Promise.all([this.#store.findToken(hashed), this.#store.now()]);
+    if (token === undefined || !sameHash(hashed, token.hash) || token.revokedAt !== null) return undefined;
+    if (token.expiresAt !== null && token.expiresAt <= now) return undefined;
+    const principal = { tokenId: token.id, role: token.role, environmentId: token.environmentId };
+    const steady = performance.now();
+    const expiresAt = token.expiresAt === null ? Number.POSITIVE_INFINITY : steady + (token.expiresAt - now) / 1_000;
+    if (this.#known.size >= MAX_CACHED) this.#known.clear();
+    this.#known.set(hashed, { token, principal, trustedUntil: steady + TRUST_MS, expiresAt });
+    this.#usedAt.set(token.id, now);
+    return principal;
+  }
+
+  /** Forgets what it knows of a token, so that its revocation holds from the next call on. */
+  forget(token: TokenRecord): void {
+    this.#known.delete(token.hash);
+  }
+
+  /** Writes when tokens were last used: once for all uses since the last time. */
+  async flushUses(): Promise<void> {
+    if (this.#usedAt.size === 0) return;
+    const usedAt = this.#usedAt;
+    this.#usedAt = new Map();
+    await this.#store.execute("touchTokens", { usedAt });
+  }
+}
+
+/** Both are hex SHA-256, so the lengths are equal. */
+export const sameHash = (a: string, b: string): boolean => timingSafeEqual(Buffer.from(a), Buffer.from(b));
+
+/** The token of an `Authorization: Bearer` header, or `undefined`. */
+export function bearerToken(header: string | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  const match = /^Bearer +([^\s]+)$/i.exec(header);
+  return match?.[1];
+}

@@ -1,0 +1,304 @@
+import type { Claim } from "../core/commands/work.ts";
+import { done, type Outcome, refuse } from "../core/faults.ts";
+import type { WorkRecord } from "../core/records.ts";
+import { msToMicros } from "../core/time.ts";
+import type { CommitSignals, QueueOutlook, Store } from "../storage/store.ts";
+
+export interface PollRequest {
+  readonly environmentId: string;
+  readonly workerId: string | null;
+  readonly reclaimOlderThanMs: number;
+  /** How long to wait when nothing can be claimed; 0 not to wait. */
+  readonly waitMs: number;
+}
+
+type Answer = Outcome<WorkRecord | null>;
+
+interface Waiter extends PollRequest {
+  readonly settle: (answer: Answer) => void;
+  readonly fail: (error: unknown) => void;
+  timer: NodeJS.Timeout | undefined;
+  /** A claim of this waiter is on its way to the store. */
+  claiming: boolean;
+  /** The caller has hung up: nothing may be claimed for it any more. */
+  gone: boolean;
+  /** Its time is over: answer `null` unless the claim under way brings an item. */
+  expired: boolean;
+}
+
+interface Queue {
+  /** First come, first served: a set keeps the order of insertion. */
+  readonly waiters: Set<Waiter>;
+  /** Wake-ups that found every waiter claiming already; each is owed one more look at the queue. */
+  owed: number;
+  timer: NodeJS.Timeout | undefined;
+  /** When the timer fires, by the process's steady clock in milliseconds. */
+  timerAt: number;
+  /** Whether something may come due that the timer does not know of. */
+  stale: boolean;
+  /** No waiter's window is shorter than this; exact after each time that the timer fired. */
+  shortestWindowMs: number;
+}
+
+/** Longest delay of a timer (2^31-1 ms); a later due time is looked at again then. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+/**
+ * Where polls wait. A new item wakes exactly one waiter; one that took an item wakes the next while more remain. Parked
+ * waiters cost the store nothing: what comes due by itself (an unacknowledged delivery, a delayed release) has one timer
+ * per environment.
+ */
+export class WaitingRoom {
+  readonly #store: Store;
+  readonly #maxWaiters: number;
+  readonly #queues = new Map<string, Queue>();
+  readonly #unsubscribe: () => void;
+  #count = 0;
+  #closing = false;
+  /** Waiters woken since the start, for the metrics. */
+  wakes = 0;
+
+  constructor(store: Store, maxWaiters: number) {
+    this.#store = store;
+    this.#maxWaiters = maxWaiters;
+    this.#unsubscribe = store.onCommit((signals) => this.#committed(signals));
+  }
+
+  /** Polls that are waiting now. */
+  get parked(): number {
+    return this.#count;
+  }
+
+  /**
+   * Claims an item for a caller, waiting for one if it wishes.
+   *
+   * @param onHangUp registers what has to happen when the caller hangs up
+   */
+  poll(request: PollRequest, onHangUp: (hungUp: () => void) => void): Promise<Answer> {
+    if (this.#count >= this.#maxWaiters) {
+      return Promise.resolve(
+        refuse("rate_limited", `${this.#maxWaiters} polls wait on this server already. Poll again later.`),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      const queue = this.#queue(request.environmentId);
+      const waiter: Waiter = {
+        ...request,
+        settle: (answer) => {
+          this.#leave(queue, waiter);
+          resolve(answer);
+        },
+        fail: (error) => {
+          this.#leave(queue, waiter);
+          reject(error);
+        },
+        timer: undefined,
+        claiming: false,
+        gone: false,
+        expired: request.waitMs === 0 || this.#closing,
+      };
+      queue.waiters.add(waiter);
+      queue.shortestWindowMs = Math.min(queue.shortestWindowMs, request.reclaimOlderThanMs);
+      this.#count += 1;
+      onHangUp(() => {
+        waiter.gone = true;
+        if (!waiter.claiming) waiter.settle(done(null));
+      });
+      this.#claim(queue, waiter);
+    });
+  }
+
+  /** Answers every waiter and lets nobody wait any more. */
+  close(): void {
+    this.#closing = true;
+    this.#unsubscribe();
+    for (const queue of this.#queues.values()) {
+      clearTimeout(queue.timer);
+      for (const waiter of queue.waiters) this.#expire(waiter);
+    }
+  }
+
+  #queue(environmentId: string): Queue {
+    let queue = this.#queues.get(environmentId);
+    if (queue === undefined) {
+      queue = {
+        waiters: new Set(),
+        owed: 0,
+        timer: undefined,
+        timerAt: Number.POSITIVE_INFINITY,
+        stale: true,
+        shortestWindowMs: Number.POSITIVE_INFINITY,
+      };
+      this.#queues.set(environmentId, queue);
+    }
+    return queue;
+  }
+
+  #leave(queue: Queue, waiter: Waiter): void {
+    if (!queue.waiters.delete(waiter)) return;
+    this.#count -= 1;
+    clearTimeout(waiter.timer);
+    if (queue.waiters.size > 0) return;
+    clearTimeout(queue.timer);
+    this.#queues.delete(waiter.environmentId);
+  }
+
+  #expire(waiter: Waiter): void {
+    waiter.expired = true;
+    if (!waiter.claiming) waiter.settle(done(null));
+  }
+
+  #committed({ queued, delivered, delayed }: CommitSignals): void {
+    for (const environmentId of delivered) {
+      const queue = this.#queues.get(environmentId);
+      if (queue !== undefined) this.#fireWithin(environmentId, queue, queue.shortestWindowMs);
+    }
+    for (const environmentId of delayed) {
+      const queue = this.#queues.get(environmentId);
+      if (queue === undefined) continue;
+      queue.stale = true;
+      this.#arm(environmentId, queue);
+    }
+    for (const [environmentId, items] of queued) {
+      const queue = this.#queues.get(environmentId);
+      if (queue !== undefined) this.#wake(queue, items);
+    }
+  }
+
+  #wake(queue: Queue, items: number): void {
+    let left = items;
+    for (const waiter of queue.waiters) {
+      if (left === 0) return;
+      if (waiter.claiming) continue;
+      left -= 1;
+      this.wakes += 1;
+      this.#claim(queue, waiter);
+    }
+    // Those that are claiming may have looked before the item was there.
+    queue.owed = Math.min(queue.owed + left, queue.waiters.size);
+  }
+
+  async #claim(queue: Queue, waiter: Waiter): Promise<void> {
+    waiter.claiming = true;
+    try {
+      const outcome = await this.#store.execute("poll", {
+        environmentId: waiter.environmentId,
+        workerId: waiter.workerId,
+        reclaimOlderThanMs: waiter.reclaimOlderThanMs,
+        abandoned: () => waiter.gone,
+      });
+      waiter.claiming = false;
+      if (outcome.refused) waiter.settle(outcome);
+      else if (outcome.value === null) this.#foundNothing(queue, waiter);
+      else this.#took(queue, waiter, outcome.value);
+    } catch (error) {
+      waiter.claiming = false;
+      waiter.fail(error);
+    }
+  }
+
+  #took(queue: Queue, waiter: Waiter, claim: Claim): void {
+    if (waiter.gone) this.#takeBack(waiter, claim.item);
+    else waiter.settle(done(claim.item));
+    if (claim.more || queue.owed > 0) this.#passOn(queue);
+  }
+
+  /** The caller hung up between the claim and the answer: the item goes back before anybody misses it. */
+  async #takeBack(waiter: Waiter, item: WorkRecord): Promise<void> {
+    waiter.claiming = true;
+    try {
+      await this.#store.execute("takeBackDelivery", {
+        environmentId: item.environmentId,
+        workId: item.id,
+        handOut: item.handOut,
+      });
+      waiter.settle(done(null));
+    } catch (error) {
+      // The item comes due again by itself after the un-acked window.
+      waiter.fail(error);
+    }
+  }
+
+  #foundNothing(queue: Queue, waiter: Waiter): void {
+    if (waiter.gone) {
+      // Its wake-up was for an item that is still there.
+      waiter.settle(done(null));
+      this.#passOn(queue);
+    } else if (queue.owed > 0) {
+      queue.owed -= 1;
+      this.#claim(queue, waiter);
+    } else if (waiter.expired) waiter.settle(done(null));
+    else this.#park(queue, waiter);
+  }
+
+  #passOn(queue: Queue): void {
+    if (queue.owed > 0) queue.owed -= 1;
+    this.#wake(queue, 1);
+  }
+
+  #park(queue: Queue, waiter: Waiter): void {
+    waiter.timer ??= setTimeout(() => this.#expire(waiter), waiter.waitMs);
+    this.#arm(waiter.environmentId, queue);
+  }
+
+  /** Sets the environment's timer for whatever becomes claimable without a commit. */
+  async #arm(environmentId: string, queue: Queue): Promise<void> {
+    if (!queue.stale || queue.waiters.size === 0 || this.#closing) return;
+    queue.stale = false;
+    const outlook = await this.#outlook(environmentId);
+    if (outlook === undefined) {
+      queue.stale = true;
+      return;
+    }
+    let dueAt = outlook.nextAvailableAt ?? Number.POSITIVE_INFINITY;
+    if (outlook.oldestDeliveredAt !== null) {
+      dueAt = Math.min(dueAt, outlook.oldestDeliveredAt + msToMicros(queue.shortestWindowMs));
+    }
+    if (dueAt !== Number.POSITIVE_INFINITY) this.#fireWithin(environmentId, queue, (dueAt - outlook.now) / 1_000);
+  }
+
+  /** Makes sure that the timer fires within this time; one that fires earlier is left alone. */
+  #fireWithin(environmentId: string, queue: Queue, ms: number): void {
+    if (queue.waiters.size === 0 || this.#closing) return;
+    const delayMs = Math.min(MAX_TIMER_MS, Math.max(1, Math.ceil(ms)));
+    const at = performance.now() + delayMs;
+    if (queue.timerAt <= at) return;
+    clearTimeout(queue.timer);
+    queue.timerAt = at;
+    queue.timer = setTimeout(() => this.#due(environmentId, queue), delayMs);
+  }
+
+  /** Something may have come due: the waiter with the shortest window takes a look, and the timer is set anew. */
+  async #due(environmentId: string, queue: Queue): Promise<void> {
+    queue.timerAt = Number.POSITIVE_INFINITY;
+    queue.stale = true;
+    queue.shortestWindowMs = Number.POSITIVE_INFINITY;
+    let shortest: Waiter | undefined;
+    for (const waiter of queue.waiters) {
+      queue.shortestWindowMs = Math.min(queue.shortestWindowMs, waiter.reclaimOlderThanMs);
+      if (waiter.claiming) continue;
+      if (shortest === undefined || waiter.reclaimOlderThanMs < shortest.reclaimOlderThanMs) shortest = waiter;
+    }
+    const outlook = shortest && (await this.#outlook(environmentId));
+    if (shortest !== undefined && outlook !== undefined && !shortest.claiming && isDue(outlook, shortest)) {
+      this.wakes += 1;
+      await this.#claim(queue, shortest);
+    }
+    await this.#arm(environmentId, queue);
+  }
+
+  async #outlook(environmentId: string): Promise<QueueOutlook | undefined> {
+    try {
+      return await this.#store.queueOutlook(environmentId);
+    } catch {
+      // The store is away. The next poll or commit looks again, and every parked poll ends by its own timer.
+      return undefined;
+    }
+  }
+}
+
+function isDue(outlook: QueueOutlook, waiter: Waiter): boolean {
+  if (outlook.nextAvailableAt !== null && outlook.nextAvailableAt <= outlook.now) return true;
+  const window = msToMicros(waiter.reclaimOlderThanMs);
+  return outlook.oldestDeliveredAt !== null && outlook.oldestDeliveredAt <= outlook.now - window;
+}
