@@ -17,7 +17,10 @@ export interface Explanation {
 }
 
 export function explain(error: unknown, spec: AnyCommand | undefined): Explanation {
-  if (error instanceof CommandError) return { exit: error.exit, message: error.message, hint: error.hint };
+  if (error instanceof CommandError) {
+    const hint = error.hint ?? (error.exit === "usage" ? helpOf(spec) : undefined);
+    return { exit: error.exit, message: error.message, hint };
+  }
   if (error instanceof SettingError) return { exit: "usage", message: error.message, hint: helpOf(spec) };
   if (error instanceof CommanderError) return explainParser(error, spec);
   if (error instanceof ApiError)
@@ -31,14 +34,14 @@ export function explain(error: unknown, spec: AnyCommand | undefined): Explanati
 }
 
 const helpOf = (spec: AnyCommand | undefined): string =>
-  spec === undefined ? "`capstan help` lists the commands." : `\`capstan help ${spec.path}\` explains it.`;
+  spec === undefined ? "`capstan --help` lists the commands." : `\`capstan ${spec.path} --help\` explains it.`;
 
 function explainParser(error: CommanderError, spec: AnyCommand | undefined): Explanation {
   if (error.exitCode === 0) return { exit: "ok" };
   // A topic without a command: its help has been printed, and says more than a sentence could.
   if (error.code === "commander.help") return { exit: "usage" };
   const [sentence = "", suggestion] = error.message.replace(/^error: /, "").split("\n");
-  const message = `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}.`;
+  const message = `${sentence.charAt(0).toUpperCase()}${sentence.slice(1).replace(/\.$/, "")}.`;
   const meant = suggestion?.match(/Did you mean (.*)\?/)?.[1];
   return { exit: "usage", message, hint: meant === undefined ? helpOf(spec) : `Did you mean \`${meant}\`?` };
 }

@@ -32,7 +32,7 @@ Start here:
   capstan run "Say hello"      one session, followed until it is done
   capstan doctor               what is wrong, and what to do about it
 
-Every command has its own help with examples: capstan help session create
+Every command has its own help with examples: capstan session create --help
 `;
 }
 

@@ -5,7 +5,7 @@ import { EXIT_CODES, type ExitName } from "./exit-codes.ts";
 import { explain } from "./explain.ts";
 import { type Io, processIo } from "./io.ts";
 import { paint } from "./output/colour.ts";
-import { buildProgram } from "./program.ts";
+import { buildProgram, namedCommand } from "./program.ts";
 import type { AnyCommand } from "./spec.ts";
 
 async function main(io: Io, words: readonly string[]): Promise<ExitName> {
@@ -25,7 +25,7 @@ async function main(io: Io, words: readonly string[]): Promise<ExitName> {
     await program.parseAsync(words, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    exit = report(io, error, undefined);
+    exit = report(io, error, namedCommand(words));
   }
   return exit;
 }

@@ -2,12 +2,12 @@ import { Command, Option } from "commander";
 import { resolveSettings, settingsOf } from "../config/resolve.ts";
 import type { Setting } from "../config/setting.ts";
 import { SETTINGS } from "../config/settings.ts";
+import { VERSION } from "../version.ts";
 import { COMMANDS, TOPICS } from "./commands/index.ts";
 import { CommandError } from "./exit-codes.ts";
 import { commandFooter, programFooter, settingHelp } from "./help.ts";
 import type { Io } from "./io.ts";
 import type { AnyCommand, ArgumentSpec, Call, OptionSpec } from "./spec.ts";
-import { version } from "./version.ts";
 
 /** Runs a command. What it is run with is asked for inside, so that whoever runs it also hears what is wrong with that. */
 export type Execute = (spec: AnyCommand, callOf: () => object) => Promise<void>;
@@ -17,9 +17,9 @@ export function buildProgram(io: Io, execute: Execute): Command {
   const program = new Command("capstan");
   program
     .description("The control plane for self-hosted cloud-agent workers.")
-    .version(version(), "-V, --version", "Print the version.")
+    .version(VERSION, "-V, --version", "Print the version.")
     .helpOption("-h, --help", "Print help.")
-    .helpCommand("help [command]", "Print help of a command.")
+    .helpCommand(false)
     .configureOutput({ writeOut: io.out.write, writeErr: io.err.write, outputError: () => undefined })
     .configureHelp({ showGlobalOptions: false })
     .exitOverride()
@@ -36,7 +36,10 @@ export function buildProgram(io: Io, execute: Execute): Command {
 function topicOf(program: Command, topics: Map<string, Command>, name: string): Command {
   const known = topics.get(name);
   if (known !== undefined) return known;
-  const topic = program.command(name).description(TOPICS[name] ?? "");
+  const topic = program
+    .command(name)
+    .description(TOPICS[name] ?? "")
+    .helpCommand(false);
   topics.set(name, topic);
   return topic;
 }
@@ -59,6 +62,10 @@ function addCommand(parent: Command, name: string, spec: AnyCommand, io: Io, exe
     await execute(spec, () => callOf(spec, given, parser.opts(), io));
   });
 }
+
+/** The command that words from the command line name, however wrong the rest of them is. */
+export const namedCommand = (words: readonly string[]): AnyCommand | undefined =>
+  COMMANDS.find(({ path }) => path.split(" ").every((word, index) => words[index] === word));
 
 function parserOption(spec: OptionSpec): Option {
   if (spec.kind !== "values") return new Option(spec.flags, spec.summary);

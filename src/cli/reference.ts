@@ -14,7 +14,7 @@ export function cliReference(): string {
   );
   return `# Commands
 
-\`capstan help <command>\` shows the same in the terminal. Results go to standard output, everything about them to standard
+\`capstan <command> --help\` shows the same in the terminal. Results go to standard output, everything about them to standard
 error. \`--json\` prints exactly what the API answers; a list is the API's list object. Settings, with their variables and
 defaults, are in [settings.md](settings.md).
 

@@ -2,7 +2,7 @@ import { SERVER_LIMITS, type ServerLimits } from "../server/options.ts";
 import { wholeNumber } from "./schemas.ts";
 import type { Setting } from "./setting.ts";
 
-interface LimitSetting extends Setting<number> {
+export interface LimitSetting extends Setting<number> {
   readonly flag: `--${string}`;
   readonly default: string;
 }

@@ -1,10 +1,10 @@
 import { CapstanClient } from "../../client/index.ts";
 import { findConnection } from "../connection.ts";
 import { checkNode, checkServer, checkToken, type Finding, noToken } from "../doctor/checks.ts";
+import { REQUIRED_NODE } from "../doctor/required-node.ts";
 import type { Io } from "../io.ts";
 import { paint } from "../output/colour.ts";
 import { command } from "../spec.ts";
-import { requiredNode } from "../version.ts";
 import { showJson } from "./shared.ts";
 
 export const doctor = command({
@@ -16,7 +16,7 @@ export const doctor = command({
   async run({ settings, options, io }) {
     const connection = findConnection(settings);
     const { url, token } = connection;
-    const findings: Finding[] = [checkNode(process.versions.node, requiredNode())];
+    const findings: Finding[] = [checkNode(process.versions.node, REQUIRED_NODE)];
     findings.push(...(await checkServer(url, io.now)));
     const reachable = findings.every(({ check, status }) => check !== "server" || status === "ok");
     if (token === undefined) findings.push(noToken("No token is set."));

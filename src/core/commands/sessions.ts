@@ -31,7 +31,7 @@ export const createSession = define<CreateSessionInput, SessionRecord>({
   },
 });
 
-interface SessionTarget {
+export interface SessionTarget {
   readonly sessionId: string;
 }
 

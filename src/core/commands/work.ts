@@ -7,7 +7,7 @@ import { followWork } from "../turn.ts";
 import type { Unit } from "../unit.ts";
 import { define, findQueue, noSuchWork } from "./command.ts";
 
-interface WorkTarget {
+export interface WorkTarget {
   readonly environmentId: string;
   readonly workId: string;
 }
