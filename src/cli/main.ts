@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { CommanderError } from "commander";
 import { processEnvironment } from "../config/environment.ts";
 import { EXIT_CODES, type ExitName } from "./exit-codes.ts";
 import { explain } from "./explain.ts";
@@ -24,7 +23,6 @@ async function main(io: Io, words: readonly string[]): Promise<ExitName> {
   try {
     await program.parseAsync(words, { from: "user" });
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
     exit = report(io, error, namedCommand(words));
   }
   return exit;

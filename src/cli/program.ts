@@ -30,7 +30,22 @@ export function buildProgram(io: Io, execute: Execute): Command {
     const parent = second === undefined ? program : topicOf(program, topics, first);
     addCommand(parent, second ?? first, spec, io, execute);
   }
+  program
+    .command("help")
+    .argument("[command...]", "The command, such as session create.")
+    .description("Print help of a command")
+    .action((words: readonly string[]) => parserAt(program, words).outputHelp());
   return program;
+}
+
+function parserAt(program: Command, words: readonly string[]): Command {
+  let found = program;
+  for (const word of words) {
+    const next = found.commands.find((candidate) => candidate.name() === word);
+    if (next === undefined) throw new CommandError("usage", `There is no command ${JSON.stringify(words.join(" "))}.`);
+    found = next;
+  }
+  return found;
 }
 
 function topicOf(program: Command, topics: Map<string, Command>, name: string): Command {
