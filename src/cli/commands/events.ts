@@ -5,6 +5,7 @@ import { CommandError } from "../exit-codes.ts";
 import { followEvents } from "../follow.ts";
 import type { Io } from "../io.ts";
 import { paint } from "../output/colour.ts";
+import { oneLine } from "../output/printable.ts";
 import { eventTable, eventText } from "../output/views.ts";
 import { onStopSignals } from "../signals.ts";
 import { command } from "../spec.ts";
@@ -63,5 +64,5 @@ function afterOf(page: string | undefined): string | undefined {
 
 function showEvent(io: Io, json: boolean, event: SessionEvent): void {
   if (json) io.out.write(`${JSON.stringify(event)}\n`);
-  else io.out.write(`${paint(io.out, "dim", event.created_at)}  ${event.type}  ${eventText(event)}\n`);
+  else io.out.write(`${paint(io.out, "dim", event.created_at)}  ${event.type}  ${oneLine(eventText(event))}\n`);
 }

@@ -4,6 +4,7 @@ import type { ExitName } from "../exit-codes.ts";
 import { followEvents } from "../follow.ts";
 import type { Io } from "../io.ts";
 import { paint } from "../output/colour.ts";
+import { printable } from "../output/printable.ts";
 import { eventText } from "../output/views.ts";
 import { exitNow, onStopSignals } from "../signals.ts";
 import { command } from "../spec.ts";
@@ -92,10 +93,10 @@ function show(io: Io, json: boolean, event: SessionEvent): void {
   if (json) {
     io.out.write(`${JSON.stringify(event)}\n`);
   } else if (event.type === "agent.message") {
-    const text = eventText(event);
+    const text = io.out.isTerminal ? printable(eventText(event)) : eventText(event);
     io.out.write(text.endsWith("\n") ? text : `${text}\n`);
   } else if (event.type === "session.error") {
-    io.err.write(`${paint(io.err, "red", "error:")} ${eventText(event)}\n`);
+    io.err.write(`${paint(io.err, "red", "error:")} ${printable(eventText(event))}\n`);
   } else if (event.type === "session.status_rescheduled") {
     note(io, "The worker is gone; the session waits for another one.");
   } else if (endOf(event) === "cancelled") {
@@ -106,7 +107,7 @@ function show(io: Io, json: boolean, event: SessionEvent): void {
 async function sayWhenLonely(io: Io, client: CapstanClient, environmentId: string): Promise<void> {
   const stats = await client.workStats({ environment_id: environmentId });
   if (stats.workers_polling > 0 || stats.depth === 0) return;
-  note(io, `No worker polls ${environmentId}. Start one: capstan worker --environment ${environmentId} -- <command>`);
+  note(io, `No worker asks for work in ${environmentId}: start one, or wait for those that are busy.`);
 }
 
 function cancel(io: Io, client: CapstanClient, sessionId: string): void {

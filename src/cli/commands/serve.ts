@@ -1,6 +1,4 @@
-import { startServer } from "../../server/start.ts";
-import { serverFailure } from "../server-failure.ts";
-import { serverOptions } from "../server-options.ts";
+import { serverOptions, startOwnServer } from "../own-server.ts";
 import { onStopSignals } from "../signals.ts";
 import { command } from "../spec.ts";
 
@@ -16,10 +14,7 @@ it at once. Logs go to standard error as JSON lines. The first start prints an a
   ],
   exits: ["interrupted", "terminated"],
   async run({ settings, io }) {
-    const options = serverOptions(settings);
-    const server = await startServer(options).catch((error) => {
-      throw serverFailure(error, settings);
-    });
+    const server = await startOwnServer(serverOptions(settings));
     const stopped = new Promise<void>((resolve) => onStopSignals(() => resolve()));
     io.out.write(`Capstan listens on ${server.url}\n`);
     if (server.adminToken !== undefined) {

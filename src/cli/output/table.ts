@@ -1,5 +1,6 @@
 import type { Sink } from "../io.ts";
 import { paint, type Style } from "./colour.ts";
+import { oneLine } from "./printable.ts";
 
 export interface Column<Row> {
   readonly title: string;
@@ -42,9 +43,6 @@ export function renderFields(sink: Sink, fields: readonly (readonly [name: strin
 }
 
 const width = (text: string): number => [...text].length;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: texts of users must not steer the terminal
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]+/g;
-const oneLine = (text: string): string => text.replace(CONTROL, " ");
 const line = (cells: readonly string[]): string => cells.join(GAP).trimEnd();
 
 function pad(text: string, size: number, align?: "right"): string {

@@ -2,11 +2,12 @@
 import type { Environment, Session, SessionEvent, Token, Work, WorkQueueStats } from "../../contract/shapes.ts";
 import type { Io } from "../io.ts";
 import { paint, STATE_STYLES } from "./colour.ts";
+import { oneLine } from "./printable.ts";
 import { type Column, renderFields, renderTable } from "./table.ts";
 import { relativeTime } from "./time.ts";
 
 const environmentType = (environment: Environment): string => String(environment.config.type ?? "");
-const or = (text: string | null, instead: string): string => (text === null || text === "" ? instead : text);
+const or = (text: string | null, instead: string): string => (text === null || text === "" ? instead : oneLine(text));
 
 export function environmentTable(io: Io, rows: readonly Environment[]): string {
   const columns: Column<Environment>[] = [
@@ -22,7 +23,7 @@ export function environmentTable(io: Io, rows: readonly Environment[]): string {
 export function environmentFields(io: Io, one: Environment): string {
   return renderFields(io.out, [
     ["id", one.id],
-    ["name", one.name],
+    ["name", oneLine(one.name)],
     ["description", or(one.description, "–")],
     ["config", JSON.stringify(one.config)],
     ["metadata", JSON.stringify(one.metadata)],

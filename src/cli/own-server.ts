@@ -1,0 +1,58 @@
+import type { SettingsFor } from "../config/resolve.ts";
+import type { ServerOptions } from "../server/options.ts";
+import type { RunningServer } from "../server/start.ts";
+import { StoreRefused } from "../storage/store.ts";
+import { CommandError } from "./exit-codes.ts";
+
+type ServerSettings = SettingsFor<"serve">;
+/** What `capstan dev` leaves at its default. */
+type Tuning = Exclude<keyof ServerSettings, keyof SettingsFor<"dev">>;
+
+/**
+ * The server's options from the settings.
+ *
+ * @throws CommandError for a database that this version cannot use.
+ */
+export function serverOptions(settings: Omit<ServerSettings, Tuning> & Partial<ServerSettings>) {
+  const { databaseUrl, ...options } = settings;
+  if (databaseUrl === undefined) return options satisfies ServerOptions;
+  throw new CommandError(
+    "usage",
+    "--database-url (CAPSTAN_DATABASE_URL) is set, but this version keeps its data in the embedded database only.",
+    "Leave it out; --data-dir (CAPSTAN_DATA_DIR) says where the embedded database lives.",
+  );
+}
+
+/**
+ * Starts a server in this process.
+ *
+ * @throws CommandError where the cause of a failure is one that a person can remove.
+ */
+export async function startOwnServer(options: ReturnType<typeof serverOptions>): Promise<RunningServer> {
+  // Loaded here, because it would take two thirds of the start of every other command.
+  const { startServer } = await import("../server/start.ts");
+  try {
+    return await startServer(options);
+  } catch (error) {
+    throw explained(error, options);
+  }
+}
+
+function explained(error: unknown, { host, port }: { readonly host: string; readonly port: number }): unknown {
+  if (error instanceof StoreRefused) return new CommandError("failed", error.message);
+  const portHint = "Choose another one with --port (CAPSTAN_PORT); 0 takes a free one.";
+  const hostHint = "Name an address of this machine with --host (CAPSTAN_HOST), such as 127.0.0.1 or 0.0.0.0.";
+  switch ((error as NodeJS.ErrnoException).code) {
+    case "EADDRINUSE":
+      return new CommandError("failed", `Port ${port} of ${host} is in use by another program.`, portHint);
+    case "EACCES":
+      return new CommandError("failed", `Port ${port} may be opened by privileged users only.`, portHint);
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+    case "EINVAL":
+      return new CommandError("failed", `${host} is not an address of this machine.`, hostHint);
+    default:
+      return error;
+  }
+}

@@ -1,0 +1,197 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ensureBuilt } from "../support/build.ts";
+import { type CliOptions, runCli, startTestServer, type TestServer } from "../support/cli.ts";
+
+let server: TestServer;
+beforeAll(async () => {
+  await ensureBuilt();
+  server = await startTestServer();
+}, 150_000);
+afterAll(async () => {
+  expect((await server.stop()).code).toBe(0);
+});
+
+const capstan = (words: string[], options: CliOptions = {}) =>
+  runCli(words, { ...options, env: { ...server.env, ...options.env } });
+
+async function json(words: string[], options?: CliOptions) {
+  const { code, stdout, stderr } = await capstan([...words, "--json"], options);
+  expect(stderr).toBe("");
+  expect(code).toBe(0);
+  return JSON.parse(stdout);
+}
+
+async function api(path: string) {
+  const headers = { authorization: `Bearer ${server.token}` };
+  return steady(await (await fetch(`${server.url}/api/v1/cloud${path}`, { headers })).json());
+}
+
+/** Without what grows with the time between two calls. */
+const steady = (answer: unknown) => JSON.parse(JSON.stringify(answer, (key, value) => (key === "stats" ? {} : value)));
+
+const newEnvironment = async (): Promise<string> => (await json(["env", "create", "test"])).id;
+
+describe("environments", () => {
+  test("are created with what the options say", async () => {
+    const words = ["env", "create", "q", "--description", "d", "--max-attempts", "2", "--metadata", "a=b=c"];
+    const created = await json([...words, "--metadata", "k="]);
+    expect(created).toEqual(await api(`/environments/${created.id}`));
+    expect(created).toMatchObject({
+      name: "q",
+      description: "d",
+      config: { type: "self_hosted", queue: { max_attempts: 2 } },
+      metadata: { a: "b=c", k: "" },
+    });
+  });
+
+  test("are archived once, and deleted while they have no session", async () => {
+    const id = await newEnvironment();
+    expect(await json(["env", "archive", id])).toMatchObject({ id, archived_at: expect.any(String) });
+    const twice = await capstan(["env", "archive", id]);
+    expect(twice).toMatchObject({ code: 7, stderr: expect.stringContaining("is archived already") });
+    expect(await json(["env", "delete", id])).toEqual({ id, type: "environment_deleted" });
+    expect(await capstan(["env", "get", id])).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining("hint: `capstan env list` shows what there is."),
+    });
+  });
+});
+
+describe("lists", () => {
+  test("with --json are the API's own list object, page after page", async () => {
+    const id = await newEnvironment();
+    for (const title of ["one", "two", "three"]) {
+      await json(["session", "create", "--environment", id, "--title", title]);
+    }
+    const filter = ["--environment", id];
+    expect(steady(await json(["session", "list", ...filter]))).toEqual(await api(`/sessions?environment_id=${id}`));
+    const first = await json(["session", "list", ...filter, "--limit", "2"]);
+    expect(steady(first)).toEqual(await api(`/sessions?environment_id=${id}&limit=2`));
+    expect(first).toMatchObject({ has_more: true, data: [{ title: "three" }, { title: "two" }] });
+    const rest = await json(["session", "list", ...filter, "--page", first.next_page]);
+    expect(rest).toMatchObject({ has_more: false, data: [{ title: "one" }] });
+  });
+
+  test("go beyond one page of the API when the limit does", async () => {
+    const id = await newEnvironment();
+    const { id: session } = await json(["session", "create", "--environment", id]);
+    const events = Array.from({ length: 130 }, (_, index) => ({
+      type: "system.message",
+      content: [{ type: "text", text: `${index}` }],
+    }));
+    await fetch(`${server.url}/api/v1/cloud/sessions/${session}/events`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${server.token}` },
+      body: JSON.stringify({ events }),
+    });
+    const list = await json(["session", "events", session, "--limit", "120"]);
+    const texts = list.data.map((event: { content: { text: string }[] }) => event.content[0]?.text);
+    expect(texts).toEqual(Array.from({ length: 120 }, (_, index) => `${index}`));
+    expect(list).toMatchObject({ has_more: true, last_id: list.data[119].id, next_page: list.data[119].id });
+    expect((await json(["session", "events", session, "--limit", "500"])).data).toHaveLength(130);
+  });
+
+  test("for people are a table with relative times, and a hint when there is nothing", async () => {
+    const id = await newEnvironment();
+    const empty = await capstan(["session", "list", "--environment", id]);
+    expect(empty).toMatchObject({ code: 0, stdout: "", stderr: expect.stringContaining("capstan run") });
+    await json(["session", "create", "--environment", id, "--title", "visible"]);
+    const { stdout } = await capstan(["session", "list", "--environment", id]);
+    expect(stdout).toMatch(/^ID +STATUS +TITLE +CREATED +UPDATED\nsess_\w{32} +idle +visible +just now +just now\n$/);
+  });
+});
+
+describe("sessions", () => {
+  test("start with a message, take more from standard input, and are cancelled", async () => {
+    const id = await newEnvironment();
+    const created = await json(["session", "create", "--environment", id, "--message", "begin"]);
+    expect(created).toMatchObject({ status: "running", environment_id: id });
+    const sent = await json(["session", "send", created.id, "-"], { input: "two\nlines\n" });
+    expect(sent.data).toMatchObject([{ type: "user.message", content: [{ type: "text", text: "two\nlines\n" }] }]);
+    const messages = await json(["session", "events", created.id, "--type", "user.message"]);
+    expect(messages.data).toHaveLength(2);
+    await json(["session", "cancel", created.id]);
+    expect(await json(["session", "get", created.id])).toMatchObject({ status: "idle" });
+    const events = await capstan(["session", "events", created.id]);
+    expect(events.stdout).toMatch(/session\.status_idle +just now +cancelled\n$/);
+  });
+
+  test("are followed until they end for good", async () => {
+    const id = await newEnvironment();
+    const created = await json(["session", "create", "--environment", id, "--message", "begin"]);
+    const following = capstan(["session", "events", created.id, "--follow", "--json"]);
+    await fetch(`${server.url}/api/v1/cloud/sessions/${created.id}/archive`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${server.token}` },
+    });
+    const { code, stdout } = await following;
+    expect(code).toBe(0);
+    const types = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line).type);
+    expect(types.slice(0, 2)).toEqual(["user.message", "session.status_running"]);
+    expect(types.at(-1)).toBe("session.status_terminated");
+  });
+
+  test("an empty message is refused before anything is sent", async () => {
+    const { id } = await json(["session", "create", "--environment", await newEnvironment()]);
+    expect(await capstan(["session", "send", id, "  "])).toMatchObject({ code: 2 });
+    expect(await capstan(["session", "send", id, "-"], { input: "" })).toMatchObject({ code: 2 });
+    expect((await json(["session", "events", id])).data).toEqual([]);
+  });
+});
+
+describe("work", () => {
+  test("is listed, counted, shown and stopped", async () => {
+    const id = await newEnvironment();
+    const env = { CAPSTAN_ENVIRONMENT_ID: id };
+    await json(["session", "create", "--message", "begin"], { env });
+    const list = await json(["work", "list", "--state", "queued"], { env });
+    expect(list).toEqual(await api(`/environments/${id}/work`));
+    const work = list.data[0].id;
+    expect(await json(["work", "stats"], { env })).toMatchObject({ type: "work_queue_stats", depth: 1 });
+    expect(await json(["work", "get", work], { env })).toEqual(list.data[0]);
+    expect(await capstan(["work", "release", work], { env })).toMatchObject({ code: 7 });
+    expect(await json(["work", "stop", work], { env })).toMatchObject({ state: "stopped" });
+    expect((await json(["work", "list", "--state", "queued"], { env })).data).toEqual([]);
+  });
+
+  test("a second graceful stop leaves the worker its time", async () => {
+    const id = await newEnvironment();
+    const env = { CAPSTAN_ENVIRONMENT_ID: id };
+    await json(["session", "create", "--message", "begin"], { env });
+    const work = (await json(["work", "list"], { env })).data[0].id;
+    await fetch(`${server.url}/api/v1/cloud/environments/${id}/work/${work}/ack`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${server.token}` },
+    });
+    expect(await json(["work", "stop", work], { env })).toMatchObject({ state: "stopping" });
+    expect(await json(["work", "stop", work], { env })).toMatchObject({ state: "stopping" });
+    expect(await json(["work", "stop", work, "--force"], { env })).toMatchObject({ state: "stopped" });
+  });
+});
+
+describe("tokens", () => {
+  test("are shown once, work with their role, and are revoked", async () => {
+    const id = await newEnvironment();
+    const worker = await json(["token", "create", "w", "--role", "worker", "--environment", id]);
+    expect(worker).toMatchObject({ role: "worker", environment_id: id, token: expect.stringMatching(/^cpt_/) });
+    const list = await json(["token", "list"]);
+    expect(list.data[0]).toMatchObject({ id: worker.id, name: "w" });
+    expect(JSON.stringify(list)).not.toContain(worker.token);
+
+    const env = { CAPSTAN_TOKEN: worker.token };
+    expect(await capstan(["work", "stats", "--environment", id], { env })).toMatchObject({ code: 0 });
+    const forbidden = await capstan(["env", "create", "x"], { env });
+    expect(forbidden).toMatchObject({ code: 5, stderr: expect.stringContaining("a token with the role admin;") });
+    expect(await json(["token", "revoke", worker.id])).toMatchObject({ id: worker.id });
+    expect(await capstan(["work", "stats", "--environment", id], { env })).toMatchObject({ code: 4 });
+  });
+
+  test("an environment goes with role worker only", async () => {
+    const { code, stderr } = await capstan(["token", "create", "c", "--environment", await newEnvironment()]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("--environment goes with --role worker, not with --role client.");
+  });
+});
