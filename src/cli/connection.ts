@@ -1,7 +1,7 @@
 import { CapstanClient } from "../client/index.ts";
 import type { SettingsFor } from "../config/resolve.ts";
 import { isId } from "../core/ids.ts";
-import { type DevFile, devFilePath, readDevFile } from "./dev-file.ts";
+import { type DevFile, devFilePath, readDevFile } from "./dev/file.ts";
 import { CommandError } from "./exit-codes.ts";
 
 export const DEFAULT_URL = "http://127.0.0.1:8787";
@@ -27,15 +27,16 @@ export function findConnection(settings: ClientSettings): Connection {
 export function connect(settings: ClientSettings): { client: CapstanClient; connection: Connection } {
   const connection = findConnection(settings);
   const { url, token } = connection;
-  if (token === undefined) {
-    throw new CommandError(
-      "unauthenticated",
-      `There is no token for ${url}: CAPSTAN_TOKEN is not set, and ${devFilePath(settings.dataDir)} has none for it.`,
-      "Set CAPSTAN_TOKEN to a token of that server, or start one here with `capstan dev`.",
-    );
-  }
+  if (token === undefined) throw noToken(url, settings);
   return { client: new CapstanClient({ baseUrl: url, token }), connection };
 }
+
+export const noToken = (url: string, { dataDir }: Pick<ClientSettings, "dataDir">): CommandError =>
+  new CommandError(
+    "unauthenticated",
+    `There is no token for ${url}: CAPSTAN_TOKEN is not set, and ${devFilePath(dataDir)} has none for it.`,
+    "Set CAPSTAN_TOKEN to a token of that server, or start one here with `capstan dev`.",
+  );
 
 /**
  * The environment to work in: the one that was named, else that of `capstan dev`, else the only one that has a queue.

@@ -1,4 +1,4 @@
-import { EXIT_CODES } from "./exit-codes.ts";
+import { EXIT_CODES, type ExitName } from "./exit-codes.ts";
 
 export type StopSignal = "SIGINT" | "SIGTERM";
 
@@ -23,7 +23,9 @@ export function onStopSignals(first: (signal: StopSignal) => void, second: (sign
   };
 }
 
+export const signalExit = (signal: StopSignal): ExitName => (signal === "SIGINT" ? "interrupted" : "terminated");
+
 /** Ends the process without waiting for anything. */
 export function exitNow(signal: StopSignal): never {
-  process.exit(EXIT_CODES[signal === "SIGINT" ? "interrupted" : "terminated"].code);
+  process.exit(EXIT_CODES[signalExit(signal)].code);
 }

@@ -69,5 +69,5 @@ export const bearerToken = z
 export const workerName = z
   .string()
   .max(LIMITS.workerIdCharacters)
-  .regex(/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/)
-  .meta({ description: `a name of at most ${LIMITS.workerIdCharacters} printable ASCII characters` });
+  .regex(HEADER_SAFE)
+  .meta({ description: `a name of at most ${LIMITS.workerIdCharacters} printable ASCII characters without blanks` });

@@ -69,7 +69,7 @@ export const SETTINGS = {
     placeholder: "<level>",
     default: "info",
     schema: choice(LOG_LEVELS),
-    summary: "Least severe log lines that the server writes.",
+    summary: "Least severe log lines that the server writes; `capstan dev` begins with warn.",
     groups: ["serve", "dev"],
   }),
   metricsToken: setting({
@@ -135,9 +135,9 @@ export const SETTINGS = {
     flag: "--grace-seconds",
     variable: "CAPSTAN_GRACE_SECONDS",
     placeholder: "<seconds>",
-    default: "30",
+    default: "20",
     schema: wholeNumber(0, 86_400),
-    summary: "How long sessions may go on after the worker was told to stop, before they are given back to the queue.",
+    summary: "How long a session may go on after it, or its worker, was told to stop.",
     groups: ["worker", "dev"],
   }),
   ttlSeconds: setting({
@@ -155,8 +155,8 @@ export const SETTINGS = {
     placeholder: "<format>",
     default: "text",
     schema: choice(["text", "jsonl"]),
-    summary: "What the worker's command writes: text for the user, or one event as JSON per line.",
-    groups: ["worker"],
+    summary: "What the worker's command writes: a message per line, or an event as JSON per line.",
+    groups: ["worker", "dev"],
   }),
 } as const;
 

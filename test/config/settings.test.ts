@@ -18,7 +18,7 @@ const VALID: Partial<Record<SettingName, fc.Arbitrary<string>>> = {
   metricsToken: fc.constantFrom("cpt_abc", "x"),
   url: fc.constantFrom("http://127.0.0.1:8787", "https://capstan.example.org/base"),
   environment: fc.constant("env_01981f3a9c2e7b1c8d4e5f60718293a4"),
-  workerId: fc.constantFrom("w1", "rack 3 / slot 4"),
+  workerId: fc.constantFrom("w1", "rack-3/slot-4"),
   workspaceRoot: fc.constantFrom("/tmp/w", "w"),
   logLevel: fc.constantFrom("debug", "silent"),
   output: fc.constantFrom("text", "jsonl"),

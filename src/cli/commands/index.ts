@@ -1,4 +1,5 @@
 import type { AnyCommand } from "../spec.ts";
+import { dev } from "./dev.ts";
 import { doctor } from "./doctor.ts";
 import * as env from "./env.ts";
 import { sessionEvents } from "./events.ts";
@@ -7,6 +8,7 @@ import { serve } from "./serve.ts";
 import * as session from "./session.ts";
 import * as token from "./token.ts";
 import * as work from "./work.ts";
+import { worker } from "./worker.ts";
 
 /** What the first word of a two-word command is about. */
 export const TOPICS: Readonly<Record<string, string>> = {
@@ -18,7 +20,9 @@ export const TOPICS: Readonly<Record<string, string>> = {
 
 /** Every command, in the order of help. */
 export const COMMANDS: readonly AnyCommand[] = [
+  dev,
   serve,
+  worker,
   runPrompt,
   session.createSession,
   session.sendMessage,

@@ -4,32 +4,58 @@ import { type MetadataPatch, mergeMetadata } from "../metadata.ts";
 import type { EventRecord, JsonObject, Metadata, SessionRecord } from "../records.ts";
 import { followWork, type NewEvent, newSession, receive, terminate } from "../turn.ts";
 import type { Unit } from "../unit.ts";
-import { define, findEnvironment, findOpenSession, findSession, notSelfHosted } from "./command.ts";
+import { define, findAgent, findEnvironment, findOpenSession, findSession, notSelfHosted } from "./command.ts";
+
+export interface AgentReference {
+  readonly agentId: string;
+  /** `null` for the newest. */
+  readonly version: number | null;
+}
 
 export interface CreateSessionInput {
   readonly environmentId: string;
-  readonly agent: JsonObject | null;
+  readonly agent: AgentReference | null;
   readonly title: string | null;
   readonly metadata: Metadata;
   readonly initialEvents: readonly NewEvent[];
 }
 
 export const createSession = define<CreateSessionInput, SessionRecord>({
-  needs: (input, needs) => void needs.environments.add(input.environmentId),
+  needs(input, needs) {
+    needs.environments.add(input.environmentId);
+    if (input.agent === null) return;
+    needs.agents.add(input.agent.agentId);
+    const { agentId, version } = input.agent;
+    if (version !== null) needs.agentVersions.push({ agentId, version });
+  },
   apply(unit, input) {
     const found = findEnvironment(unit, input.environmentId);
     if (found.refused) return found;
+    const agent = input.agent === null ? done(null) : snapshot(unit, input.agent);
+    if (agent.refused) return agent;
     if (!found.value.selfHosted) return notSelfHosted(input.environmentId);
     if (found.value.archivedAt !== null) {
       return refuse("conflict", `Environment ${input.environmentId} is archived and takes no new session.`);
     }
     const { initialEvents, ...fields } = input;
-    const session = newSession(unit.newId("session"), fields, unit.now);
+    const session = newSession(unit.newId("session"), { ...fields, agent: agent.value }, unit.now);
     const [filled] = receive(unit, session, initialEvents);
     unit.putSession(filled, true);
     return done(filled);
   },
 });
+
+export /** The agent as it is at this moment: later versions do not reach the session. */
+function snapshot(unit: Unit, { agentId, version }: AgentReference): Outcome<JsonObject> {
+  const agent = findAgent(unit, agentId);
+  if (agent.refused) return agent;
+  const chosen = version === null ? agent.value : unit.agentVersion(agentId, version);
+  if (chosen === undefined) return refuse("not_found", `Agent ${agentId} has no version ${version}.`);
+  if (agent.value.archivedAt !== null) {
+    return refuse("conflict", `Agent ${agentId} is archived and takes no new session.`);
+  }
+  return done({ id: agentId, version: chosen.version, ...chosen.fields });
+}
 
 export interface SessionTarget {
   readonly sessionId: string;

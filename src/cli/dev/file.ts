@@ -1,13 +1,13 @@
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import { CommandError } from "./exit-codes.ts";
+import { CommandError } from "../exit-codes.ts";
 
 const schema = z.object({
   url: z.string(),
   admin_token: z.string(),
-  environment_id: z.string().optional(),
-  worker_token: z.string().optional(),
+  environment_id: z.string(),
+  worker_token: z.string(),
 });
 
 /** What `capstan dev` remembers between two starts, and what other commands on the same machine find it by. */

@@ -1,0 +1,61 @@
+import { someText } from "../../config/schemas.ts";
+import { checkedEnvironment, findConnection, noToken } from "../connection.ts";
+import { CommandError } from "../exit-codes.ts";
+import { createCommandWorker, runWorker } from "../run-worker.ts";
+import { signalExit } from "../signals.ts";
+import { command } from "../spec.ts";
+import { CALL_EXITS } from "./shared.ts";
+
+export const worker = command({
+  path: "worker",
+  summary: "Run a worker: it takes sessions from an environment and runs a command for each turn",
+  details: `Runs a worker. For each turn of a session the command is started in the session's own folder; it reads the turn as one JSON
+object ({"work", "session", "events"}) from standard input, and what it writes to standard output becomes events of the
+session. Exit code 0 is success. SIGTERM tells the command to finish; it is killed when its time is over.
+
+SIGTERM or Ctrl-C stops the worker gracefully: it takes no more sessions, and gives those back that do not finish in time.
+A second signal gives all of them back at once. What happens is told on standard error.`,
+  group: "worker",
+  calls: ["pollWork", "ackWork", "heartbeatWork", "stopWork", "releaseWork", "getSession", "listEvents", "sendEvents"],
+  arguments: {
+    command: { usage: "<command...>", summary: "What to run, after --.", schema: someText("a word of a command") },
+  },
+  options: {
+    runSetupScript: {
+      kind: "switch",
+      flags: "--run-setup-script",
+      summary:
+        "Run the environment's setup script first. Whoever may change the environment can then run programs here.",
+    },
+    json: { kind: "switch", flags: "--json", summary: "Tell what happens as JSON lines." },
+  },
+  examples: [
+    { command: "capstan worker --environment env_… -- ./agent.sh", does: "One session at a time" },
+    {
+      command: "capstan worker --environment env_… --concurrency 4 --output jsonl -- node agent.js",
+      does: "Four at once; the command writes events",
+    },
+  ],
+  exits: [...CALL_EXITS, "interrupted", "terminated"],
+  async run({ settings, options, arguments: { command }, io }) {
+    const { url, token: found, dev } = findConnection(settings);
+    const token = settings.token ?? dev?.worker_token ?? found;
+    if (token === undefined) throw noToken(url, settings);
+    const environment = settings.environment ?? dev?.environment_id;
+    if (environment === undefined) {
+      throw new CommandError(
+        "usage",
+        "--environment (CAPSTAN_ENVIRONMENT_ID) is missing: a worker serves one environment.",
+        "`capstan env list` shows the environments and their ids.",
+      );
+    }
+    const { workerId, ttlSeconds } = settings;
+    const made = await createCommandWorker(io, {
+      ...{ baseUrl: url, token, environmentId: checkedEnvironment(environment), workerId, ttlSeconds },
+      ...{ command, settings, ...options },
+    });
+    if (!options.json) io.err.write(`Worker ${made.workerId} serves ${environment} at ${url}\n`);
+    const forced = await runWorker(made);
+    return forced === undefined ? "ok" : signalExit(forced);
+  },
+});
