@@ -7,11 +7,13 @@ interface Page<Item> {
 export async function* listAll<Item>(
   fetchPage: (page: { page?: string }) => Promise<unknown>,
 ): AsyncGenerator<Item, void, undefined> {
-  let current = (await fetchPage({})) as Page<Item>;
-  for (let previous: string | null = null; ; previous = current.next_page) {
-    yield* current.data;
-    if (current.next_page === null) return;
-    if (current.next_page === previous) throw new Error(`The server named page ${previous} as the one after itself.`);
-    current = (await fetchPage({ page: current.next_page })) as Page<Item>;
-  }
+  let position: string | null = null;
+  do {
+    const page = (await fetchPage(position === null ? {} : { page: position })) as Page<Item>;
+    yield* page.data;
+    if (page.next_page !== null && page.next_page === position) {
+      throw new Error(`The server named page ${position} as the one after itself.`);
+    }
+    position = page.next_page;
+  } while (position !== null);
 }

@@ -122,7 +122,9 @@ test("the types of inputs follow the contract", () => {
 test("a list is walked page after page, lazily", async () => {
   const pages: Record<string, object> = {
     "": { data: [{ id: "a" }, { id: "b" }], next_page: "b" },
-    b: { data: [{ id: "c" }], next_page: null },
+    b: { data: [{ id: "c" }], next_page: "c" },
+    c: { data: [], next_page: "d" },
+    d: { data: [{ id: "d" }], next_page: null },
   };
   const server = await scriptedServer((request) => ({ json: pages[request.query.get("page") ?? ""] }));
   const client = new CapstanClient({ baseUrl: server.url, token: TOKEN });
@@ -131,8 +133,8 @@ test("a list is walked page after page, lazily", async () => {
     if (seen.length === 0) expect(server.requests).toHaveLength(1);
     seen.push(work.id);
   }
-  expect(seen).toEqual(["a", "b", "c"]);
-  expect(server.requests.map((request) => request.query.get("state"))).toEqual(["queued", "queued"]);
+  expect(seen).toEqual(["a", "b", "c", "d"]);
+  expect(new Set(server.requests.map((request) => request.query.get("state")))).toEqual(new Set(["queued"]));
   await server.close();
 });
 

@@ -1,0 +1,12 @@
+export type { Session, SessionEvent, Work } from "../contract/shapes.ts";
+export { type CommandHandlerOptions, createCommandHandler } from "./command-handler.ts";
+export type { EventLevel, WorkerEvent, WorkerEventType } from "./events.ts";
+export { type AbortReason, type Handler, type NewSessionEvent, type Turn, TurnAborted, TurnFailed } from "./handler.ts";
+export type { SessionOutcome } from "./item-end.ts";
+export type { WorkerMode } from "./lifecycle.ts";
+export type { WorkerOptions } from "./options.ts";
+export type { OutputMode } from "./output-events.ts";
+export type { SessionPhase } from "./session-run.ts";
+export type { SetupOptions } from "./setup-script.ts";
+export type { SessionStatus, WorkerStatus } from "./status.ts";
+export { createWorker, type Worker } from "./worker.ts";

@@ -1,0 +1,97 @@
+import type { BackoffBounds } from "../client/backoff.ts";
+import type { WorkHeartbeat } from "../contract/shapes.ts";
+import { classify, describe, retryWaitMs } from "./failures.ts";
+
+/** One try of one heartbeat. */
+export interface BeatTry {
+  readonly expectedLastHeartbeat: string;
+  /** The same for every try of one beat. */
+  readonly idempotencyKey: string;
+  /** 0 for the first try. */
+  readonly retryCount: number;
+  readonly ttlSeconds: number;
+  readonly timeoutMs: number;
+}
+
+/** Everything outside of the lease loop. Time is monotonic, in milliseconds of any origin. */
+export interface LeasePorts {
+  beat(tried: BeatTry): Promise<WorkHeartbeat>;
+  nowMs(): number;
+  wait(ms: number): Promise<void>;
+  random(): number;
+  newKey(): string;
+}
+
+export interface LeaseTerms {
+  readonly ttlSeconds: number;
+  /** How long the first beat may take from now on. */
+  readonly firstBeatWithinMs: number;
+}
+
+export type LeaseNews =
+  | { readonly type: "beat"; readonly state: WorkHeartbeat["state"]; readonly endsAtMs: number }
+  | { readonly type: "lost"; readonly why: string };
+
+const RETRY: BackoffBounds = { baseMs: 100, maxMs: 2_000 };
+/** Half of what is left, so that another try fits in, within bounds: a slow server must be able to answer at all. */
+const TRY_MS = { min: 2_000, max: 10_000 } as const;
+
+/**
+ * Keeps one lease until it is lost: a beat at once, then one within every third of the TTL, so that two may fail.
+ *
+ * The end of the lease is reckoned from the moment at which a beat was first sent, which is never later than the moment
+ * from which the server reckons. So this side stops believing in the lease before the server gives the item away. A beat
+ * whose answer got lost is sent again as the same beat; a new one could only be refused, because the server may have
+ * accepted the lost one.
+ */
+export async function keepLease(
+  terms: LeaseTerms,
+  ports: LeasePorts,
+  report: (news: LeaseNews) => void,
+): Promise<void> {
+  let expected = "NO_HEARTBEAT";
+  let endsAtMs = ports.nowMs() + terms.firstBeatWithinMs;
+  for (;;) {
+    const beat = await beatUntil(endsAtMs, expected, terms.ttlSeconds, ports);
+    if (typeof beat === "string") return report({ type: "lost", why: beat });
+    const { answer, firstSentAtMs } = beat;
+    expected = answer.last_heartbeat;
+    if (answer.lease_extended) endsAtMs = firstSentAtMs + answer.ttl_seconds * 1_000;
+    report({ type: "beat", state: answer.state, endsAtMs });
+    // Jitter makes beats earlier, never later. After the drain limit no beat extends the lease: wait for its end.
+    const intervalMs = ((answer.ttl_seconds * 1_000) / 3) * (0.8 + 0.2 * ports.random());
+    const nextAtMs = answer.lease_extended ? Math.min(endsAtMs, firstSentAtMs + intervalMs) : endsAtMs;
+    await ports.wait(Math.max(0, nextAtMs - ports.nowMs()));
+  }
+}
+
+interface AcceptedBeat {
+  readonly answer: WorkHeartbeat;
+  readonly firstSentAtMs: number;
+}
+
+/** Tries one beat until it is accepted; a text says why it never will be. */
+async function beatUntil(
+  endsAtMs: number,
+  expectedLastHeartbeat: string,
+  ttlSeconds: number,
+  ports: LeasePorts,
+): Promise<AcceptedBeat | string> {
+  const idempotencyKey = ports.newKey();
+  const firstSentAtMs = ports.nowMs();
+  let lastFailure = "no heartbeat extended it in time";
+  for (let retryCount = 0; ; retryCount += 1) {
+    const leftMs = endsAtMs - ports.nowMs();
+    if (leftMs <= 0) return `its time is over: ${lastFailure}`;
+    try {
+      const timeoutMs = Math.min(leftMs, Math.max(TRY_MS.min, Math.min(TRY_MS.max, leftMs / 2)));
+      const answer = await ports.beat({ expectedLastHeartbeat, idempotencyKey, retryCount, ttlSeconds, timeoutMs });
+      return { answer, firstSentAtMs };
+    } catch (failure) {
+      lastFailure = describe(failure);
+      if (classify(failure) === "final") return `the server refused its heartbeat: ${lastFailure}`;
+      const remainingMs = Math.max(0, endsAtMs - ports.nowMs());
+      await ports.wait(Math.min(remainingMs, retryWaitMs(failure, retryCount, RETRY)));
+    }
+  }
+}

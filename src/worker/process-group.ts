@@ -1,0 +1,85 @@
+import { spawn } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+import { describe } from "./failures.ts";
+import { TurnFailed } from "./handler.ts";
+
+export interface Exit {
+  /** `null` when a signal ended it. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A command with everything that it starts: one process group, which is signalled as a whole. */
+export interface ProcessGroup {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** How the command itself ended; its children may live on. Rejects with {@link CommandNotStarted}. */
+  readonly exited: Promise<Exit>;
+  /** Sends the signal to every process of the group, also when the command itself has ended. */
+  kill(signal: NodeJS.Signals): void;
+}
+
+/** A program that is not there, may not be run, or got more than the system can pass to it. */
+export class CommandNotStarted extends TurnFailed {
+  constructor(program: string, cause: unknown) {
+    super(
+      "command_failed",
+      `The command ${program} cannot be started (${describe(cause)}): check its path and its permissions.`,
+    );
+    this.name = "CommandNotStarted";
+    this.cause = cause;
+  }
+}
+
+export interface GroupOptions {
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Starts a command without a shell. @param command the program and its arguments */
+export function startGroup(command: readonly string[], options: GroupOptions): ProcessGroup {
+  const [program, ...args] = command;
+  if (program === undefined) throw new TypeError("a command needs at least the name of a program");
+  const child = spawnGroup(program, args, options);
+  const exited = new Promise<Exit>((resolve, reject) => {
+    child.once("error", (failure) => reject(new CommandNotStarted(program, failure)));
+    child.once("exit", (code, signal) => resolve({ code, signal }));
+  });
+  // Whoever waits for it hears of a failed start; nobody may be waiting yet.
+  exited.catch(() => {});
+  const { pid, stdin, stdout, stderr } = child;
+  return { stdin, stdout, stderr, exited, kill: (signal) => killGroup(pid, signal) };
+}
+
+function spawnGroup(program: string, args: readonly string[], { cwd, env }: GroupOptions) {
+  try {
+    // A session and a group of its own: only so can its children be found again, and no Ctrl-C of a terminal reaches it.
+    return spawn(program, args, { cwd, env: { ...env }, detached: true, stdio: ["pipe", "pipe", "pipe"] });
+  } catch (failure) {
+    throw new CommandNotStarted(program, failure);
+  }
+}
+
+function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch (failure) {
+    // ESRCH: the whole group has ended. EPERM: what is left of it runs as another user, beyond our reach.
+    const { code } = failure as NodeJS.ErrnoException;
+    if (code !== "ESRCH" && code !== "EPERM") throw failure;
+  }
+}
+
+/** Never handed to a command: with one of these it could act in the worker's or the operator's name. */
+const SECRETS = ["CAPSTAN_TOKEN", "CAPSTAN_ADMIN_TOKEN", "CAPSTAN_DATABASE_URL"];
+
+/** The variables of a command: those of the worker without its secrets, and what is added. */
+export function commandEnvironment(
+  own: Readonly<Record<string, string | undefined>>,
+  added: Readonly<Record<string, string>> = {},
+): Record<string, string | undefined> {
+  const kept = Object.entries(own).filter(([name]) => !SECRETS.includes(name));
+  return { ...Object.fromEntries(kept), ...added };
+}
