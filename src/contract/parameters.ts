@@ -136,7 +136,8 @@ export const text = (limit: number, { min = 0 }: { min?: number } = {}) =>
   z
     .string("must be a string")
     .refine((value) => value.length >= min, { message: "must not be empty" })
-    .refine((value) => fitsCharacters(value, limit), { message: `must have at most ${limit} characters` });
+    .refine((value) => fitsCharacters(value, limit), { message: `must have at most ${limit} characters` })
+    .meta({ ...(min === 0 ? {} : { minLength: min }), maxLength: limit });
 
 /** A whole number in a body. */
 export const bodyInteger = ({ min, max }: { min: number; max: number }) =>
