@@ -18,10 +18,41 @@ CREATE TABLE environment (
 
 CREATE INDEX environment_deleted ON environment (id) WHERE deleted_at IS NOT NULL;
 
+CREATE TABLE agent (
+  id          TEXT PRIMARY KEY,
+  version     INTEGER NOT NULL CHECK (version > 0),
+  fields      TEXT NOT NULL CHECK (json_valid(fields)),
+  metadata    TEXT NOT NULL,
+  created_at  INTEGER NOT NULL,
+  updated_at  INTEGER NOT NULL,
+  archived_at INTEGER,
+  deleted_at  INTEGER
+);
+
+CREATE INDEX agent_deleted ON agent (id) WHERE deleted_at IS NOT NULL;
+
+-- Every version that an agent ever had, the newest included.
+CREATE TABLE agent_version (
+  id         TEXT NOT NULL,
+  version    INTEGER NOT NULL,
+  fields     TEXT NOT NULL,
+  metadata   TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  PRIMARY KEY (id, version)
+) WITHOUT ROWID;
+
+-- Keys of this installation that no caller ever sees.
+CREATE TABLE secret (
+  name  TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE session (
   id                 TEXT PRIMARY KEY,
   environment_id     TEXT NOT NULL,
   agent              TEXT,
+  agent_id           TEXT GENERATED ALWAYS AS (json_extract(agent, '$.id')) VIRTUAL,
   title              TEXT,
   metadata           TEXT NOT NULL,
   status             TEXT NOT NULL CHECK (status IN ('idle', 'running', 'rescheduling', 'terminated')),
@@ -43,6 +74,7 @@ CREATE TABLE session (
 );
 
 CREATE INDEX session_environment ON session (environment_id, id) WHERE deleted_at IS NULL;
+CREATE INDEX session_agent ON session (agent_id, id) WHERE deleted_at IS NULL AND agent_id IS NOT NULL;
 CREATE INDEX session_deleted ON session (id) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE work (

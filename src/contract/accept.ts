@@ -1,12 +1,16 @@
 /** What callers sent, as commands take it. */
+import type { z } from "zod";
 
 import type { EnvironmentConfig } from "../core/commands/environments.ts";
+import type { AgentReference } from "../core/commands/sessions.ts";
 import { eventKind } from "../core/event-types.ts";
 import type { PageRequest } from "../core/page.ts";
 import type { JsonObject } from "../core/records.ts";
 import type { NewEvent } from "../core/turn.ts";
-import type { EnvironmentConfigBody } from "./bodies.ts";
+import type { createSessionBody, EnvironmentConfigBody } from "./bodies.ts";
 import { LIMITS } from "./limits.ts";
+
+type CreateSession = z.output<typeof createSessionBody>;
 
 /** Keys of an event that only the server writes; what a caller sends under them is dropped. */
 const SERVER_KEYS: ReadonlySet<string> = new Set(["id", "type", "created_at", "processed_at"]);
@@ -32,6 +36,17 @@ export function acceptConfig(config: EnvironmentConfigBody): EnvironmentConfig {
       startSeconds: queue?.start_seconds ?? LIMITS.queue.startSeconds.default,
     },
   };
+}
+
+/** Fields that were sent, without those that were left out. */
+export function acceptAgentFields(fields: Readonly<Record<string, unknown>>): JsonObject {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as JsonObject;
+}
+
+export function acceptAgentReference(agent: CreateSession["agent"]): AgentReference | null {
+  if (agent === undefined || agent === null) return null;
+  if (typeof agent === "string") return { agentId: agent, version: null };
+  return { agentId: agent.id, version: agent.version ?? null };
 }
 
 export interface CursorQuery {

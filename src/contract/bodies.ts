@@ -47,6 +47,52 @@ export const updateEnvironmentBody = z.object({
   metadata: metadataPatch.optional(),
 });
 
+const model = z.union(
+  [text(LIMITS.nameCharacters, { min: 1 }), z.looseObject({ id: text(LIMITS.nameCharacters, { min: 1 }) })],
+  {
+    error: 'must be the name of a model, or an object such as {"id":"…"}',
+  },
+);
+const parts = (what: string) =>
+  z
+    .array(z.looseObject({}, "must be an object"), `must be an array of ${what}`)
+    .max(LIMITS.agentParts, `may hold at most ${LIMITS.agentParts} ${what}`);
+
+const agentFields = {
+  name,
+  model,
+  system: text(LIMITS.systemCharacters).nullable(),
+  description: description.nullable(),
+  tools: parts("tools"),
+  mcp_servers: parts("servers"),
+  skills: parts("skills"),
+};
+
+export const createAgentBody = z.object({
+  ...z.object(agentFields).partial().shape,
+  name,
+  model,
+  metadata: metadata.optional(),
+});
+
+export const updateAgentBody = z.object({
+  version: bodyInteger({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+  ...z.object(agentFields).partial().shape,
+  metadata: metadataPatch.optional(),
+});
+
+const agentReference = z.union(
+  [
+    bodyId("agent"),
+    z.object({
+      type: z.literal("agent"),
+      id: bodyId("agent"),
+      version: bodyInteger({ min: 1, max: Number.MAX_SAFE_INTEGER }).optional(),
+    }),
+  ],
+  { error: 'must be the id of an agent, or {"type":"agent","id":"agent_…","version":1}' },
+);
+
 const block = z
   .looseObject({ type: text(64, { min: 1 }) }, "must be an object with a type")
   .superRefine((value, context) => {
@@ -106,7 +152,7 @@ const nothing = (what: string) =>
 
 export const createSessionBody = z.object({
   environment_id: bodyId("environment"),
-  agent: z.null("this server keeps no agents yet: leave it out").optional(),
+  agent: agentReference.nullish(),
   title: text(LIMITS.nameCharacters).nullish(),
   metadata: metadata.optional(),
   initial_events: z

@@ -10,6 +10,10 @@ export const LIMITS = {
   descriptionCharacters: 4_096,
   /** Characters of an environment's `setup_script`. */
   setupScriptCharacters: 65_536,
+  /** Characters of an agent's `system`. */
+  systemCharacters: 262_144,
+  /** Tools, servers or skills of one agent. */
+  agentParts: 256,
   /** Events in one call of send, and at session creation. */
   eventsPerCall: 1_000,
   initialEvents: 50,

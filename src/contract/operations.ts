@@ -6,12 +6,14 @@ import { DEFAULT_RECLAIM_MS, TTL_SECONDS } from "../core/lease.ts";
 import type { TokenRole } from "../core/records.ts";
 import { WORK_STATES } from "../core/transitions.ts";
 import {
+  createAgentBody,
   createEnvironmentBody,
   createSessionBody,
   createTokenBody,
   releaseWorkBody,
   sendEventsBody,
   stopWorkBody,
+  updateAgentBody,
   updateEnvironmentBody,
   updateSessionBody,
   updateWorkBody,
@@ -28,6 +30,7 @@ import {
   nameHeader,
 } from "./parameters.ts";
 import {
+  agentShape,
   createdTokenShape,
   deletedShape,
   environmentShape,
@@ -78,6 +81,7 @@ const workerId = {
 const WORK = "/environments/{environment_id}/work";
 const ITEM = `${WORK}/{work_id}`;
 const ENVIRONMENT = "/environments/{environment_id}";
+const AGENT = "/agents/{agent_id}";
 const SESSION = "/sessions/{session_id}";
 
 export const OPERATIONS = {
@@ -278,6 +282,7 @@ export const OPERATIONS = {
         "idle, running, rescheduling or terminated",
         "Only sessions with one of these statuses.",
       ),
+      agent_id: idParam("agent", "Only sessions of this agent."),
       environment_id: idParam("environment", "Only sessions of this environment. Extension."),
       include_archived: booleanParam("Archived ones too. Default false."),
     }),
@@ -350,6 +355,75 @@ export const OPERATIONS = {
     errors: ["invalid_request", "not_found"],
   }),
 
+  createAgent: operation({
+    method: "POST",
+    path: "/agents",
+    summary: "Create an agent",
+    roles: ["client"],
+    body: createAgentBody,
+    response: agentShape,
+    errors: ["invalid_request"],
+  }),
+  listAgents: operation({
+    method: "GET",
+    path: "/agents",
+    summary: "List agents, newest first",
+    roles: ["client"],
+    query: z.object({
+      limit: limit(pageLimit, LIMITS.page.default),
+      ...cursors("agent"),
+      include_archived: booleanParam("Archived ones too. Default false."),
+    }),
+    response: listOf(agentShape),
+    errors: ["invalid_request"],
+  }),
+  getAgent: operation({
+    method: "GET",
+    path: AGENT,
+    summary: "Get an agent, in its newest version or another",
+    roles: ["client"],
+    query: z.object({ version: integerParam({ min: 1 }, "The version. Default: the newest.") }),
+    response: agentShape,
+    errors: ["invalid_request", "not_found"],
+  }),
+  updateAgent: operation({
+    method: "POST",
+    path: AGENT,
+    summary: "Make the next version of an agent; what is left out stays",
+    roles: ["client"],
+    body: updateAgentBody,
+    response: agentShape,
+    errors: ["invalid_request", "not_found", "conflict"],
+  }),
+  archiveAgent: operation({
+    method: "POST",
+    path: `${AGENT}/archive`,
+    summary: "Archive an agent: it takes no new session",
+    roles: ["client"],
+    response: agentShape,
+    errors: ["not_found", "conflict"],
+  }),
+  deleteAgent: operation({
+    method: "DELETE",
+    path: AGENT,
+    summary: "Delete an agent; sessions keep their snapshot of it",
+    roles: ["client"],
+    response: deletedShape("agent_deleted"),
+    errors: ["not_found"],
+  }),
+  listAgentVersions: operation({
+    method: "GET",
+    path: `${AGENT}/versions`,
+    summary: "List the versions of an agent, newest first",
+    roles: ["client"],
+    query: z.object({
+      limit: limit(pageLimit, LIMITS.page.default),
+      page: integerParam({ min: 1 }, "A `next_page` of this list: the version to go on below."),
+    }),
+    response: listOf(agentShape),
+    errors: ["invalid_request", "not_found"],
+  }),
+
   createToken: operation({
     method: "POST",
     path: "/tokens",
@@ -389,6 +463,7 @@ export const PATH_PARAMETERS: Readonly<Record<string, IdKind>> = {
   environment_id: "environment",
   work_id: "work",
   session_id: "session",
+  agent_id: "agent",
   token_id: "token",
 };
 

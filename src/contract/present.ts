@@ -1,9 +1,18 @@
 /** Records as the wire shows them. The only place that turns our names into the wire's. */
 import type { HeartbeatAnswer } from "../core/commands/work.ts";
 import type { Page } from "../core/page.ts";
-import type { EnvironmentRecord, EventRecord, SessionRecord, TokenRecord, WorkRecord } from "../core/records.ts";
+import type {
+  AgentRecord,
+  AgentVersionRecord,
+  EnvironmentRecord,
+  EventRecord,
+  SessionRecord,
+  TokenRecord,
+  WorkRecord,
+} from "../core/records.ts";
 import { formatTime, MICROS_PER_SECOND, type Micros } from "../core/time.ts";
 import type {
+  Agent,
   CreatedToken,
   Environment,
   List,
@@ -70,7 +79,7 @@ export function presentSession(session: SessionRecord, now: Micros, canceling = 
   return {
     id: session.id,
     type: "session",
-    agent: session.agent,
+    agent: session.agent === null ? null : { type: "agent", ...session.agent },
     environment_id: session.environmentId,
     title: session.title,
     status: canceling ? "canceling" : session.status,
@@ -96,6 +105,21 @@ export const presentEvent = (event: EventRecord): SessionEvent => ({
   type: event.type,
   created_at: formatTime(event.createdAt),
   processed_at: stamp(event.processedAt),
+});
+
+/** What an agent has where its caller said nothing. */
+const AGENT_DEFAULTS = { system: null, description: null, tools: [], mcp_servers: [], skills: [] };
+
+export const presentAgent = (agent: AgentVersionRecord & Partial<AgentRecord>): Agent => ({
+  id: agent.id,
+  type: "agent",
+  version: agent.version,
+  ...AGENT_DEFAULTS,
+  ...(agent.fields as Pick<Agent, "name" | "model">),
+  metadata: agent.metadata,
+  archived_at: stamp(agent.archivedAt ?? null),
+  created_at: formatTime(agent.createdAt),
+  updated_at: formatTime(agent.updatedAt),
 });
 
 export const presentToken = (token: TokenRecord): Token => ({

@@ -89,6 +89,25 @@ export const eventShape = z
   })
   .meta({ id: "Event" });
 
+export const agentShape = z
+  .object({
+    id: id("agent"),
+    type: z.literal("agent"),
+    version: z.int(),
+    name: z.string(),
+    model: z.union([z.string(), json]),
+    system: z.string().nullable(),
+    description: z.string().nullable(),
+    tools: z.array(json),
+    mcp_servers: z.array(json),
+    skills: z.array(json),
+    metadata,
+    archived_at: time.nullable(),
+    created_at: time,
+    updated_at: time,
+  })
+  .meta({ id: "Agent" });
+
 export const tokenShape = z
   .object({
     id: id("token"),
@@ -133,6 +152,7 @@ export type WorkQueueStats = z.output<typeof statsShape>;
 export type Environment = z.output<typeof environmentShape>;
 export type Session = z.output<typeof sessionShape>;
 export type SessionEvent = z.output<typeof eventShape>;
+export type Agent = z.output<typeof agentShape>;
 export type Token = z.output<typeof tokenShape>;
 export type CreatedToken = z.output<typeof createdTokenShape>;
 export type ErrorBody = z.output<typeof errorShape>;

@@ -1,7 +1,7 @@
 import { done, type Outcome, refuse } from "./faults.ts";
 import { drainLimit, extendedLease, nextHeartbeat, startDeadline } from "./lease.ts";
 import type { QueuePolicy, WorkRecord } from "./records.ts";
-import { formatTime, type Micros, msToMicros } from "./time.ts";
+import { type Micros, msToMicros } from "./time.ts";
 import { TRANSITIONS, type WorkEvent, type WorkState } from "./transitions.ts";
 
 export type WorkCommand =
@@ -98,7 +98,14 @@ function adopt(item: WorkRecord, command: WorkCommand): Outcome<Decision> {
 }
 
 function deliver(item: WorkRecord, workerId: string | null, now: Micros): WorkRecord {
-  return { ...item, handOut: item.handOut + 1, deliveredAt: now, deliveredTo: workerId, availableAt: null };
+  return {
+    ...item,
+    handOut: item.handOut + 1,
+    deliveredAt: now,
+    deliveredTo: workerId,
+    formerHolder: item.deliveredTo ?? item.formerHolder,
+    availableAt: null,
+  };
 }
 
 function ack(
@@ -137,7 +144,7 @@ function beat(
       "precondition_failed",
       item.latestHeartbeatAt === null
         ? `Work item ${item.id} has had no heartbeat in this hand-out: expected_last_heartbeat must be NO_HEARTBEAT.`
-        : `expected_last_heartbeat is not the last heartbeat of work item ${item.id}, which is ${formatTime(item.latestHeartbeatAt)}. If you did not send that one, the item is no longer yours.`,
+        : `expected_last_heartbeat is not the last heartbeat of work item ${item.id}. If your last one was answered, the item is no longer yours: drop it.`,
     );
   }
   const at = nextHeartbeat(item, Math.max(now, item.acknowledgedAt ?? now, item.startedAt ?? now));

@@ -93,7 +93,7 @@ export interface WorkRecord {
   readonly deliveredTo: string | null;
   /** The worker that owns the current hand-out, once a call of it named one. */
   readonly holder: string | null;
-  /** The last named holder whose hand-out lapsed or was released: a stop under a name then needs a hand-out of its own. */
+  /** The last named worker whose hand-out is over: from then on, a stop under a name needs a hand-out of its own. */
   readonly formerHolder: string | null;
   /** Not to be handed out before this instant (a release with a delay). */
   readonly availableAt: Micros | null;
@@ -124,6 +124,23 @@ export interface EventRecord {
   readonly createdAt: Micros;
   /** When the input was dealt with; `null` until then and for events that are no input. */
   readonly processedAt: Micros | null;
+}
+
+/** One version of an agent. A session keeps the version that it was created with, so no version ever changes. */
+export interface AgentVersionRecord {
+  readonly id: string;
+  readonly version: number;
+  /** What the caller defined: name, model, system and so on, under the names that it used. */
+  readonly fields: JsonObject;
+  readonly metadata: Metadata;
+  readonly createdAt: Micros;
+  readonly updatedAt: Micros;
+}
+
+/** An agent as it is now: its newest version, and whether it may still be used. */
+export interface AgentRecord extends AgentVersionRecord {
+  readonly archivedAt: Micros | null;
+  readonly deletedAt: Micros | null;
 }
 
 export const TOKEN_ROLES = ["admin", "client", "worker"] as const;

@@ -1,6 +1,14 @@
 import type { IdKind } from "./ids.ts";
 import { isClaimable } from "./lease.ts";
-import type { EnvironmentRecord, EventRecord, SessionRecord, TokenRecord, WorkRecord } from "./records.ts";
+import type {
+  AgentRecord,
+  AgentVersionRecord,
+  EnvironmentRecord,
+  EventRecord,
+  SessionRecord,
+  TokenRecord,
+  WorkRecord,
+} from "./records.ts";
 import type { Micros } from "./time.ts";
 
 /** How many items of an environment a batch may hand out, and under which windows. */
@@ -17,6 +25,9 @@ export interface Needs {
   /** Items by id; their sessions and environments come along. */
   readonly works: Set<string>;
   readonly tokens: Set<string>;
+  readonly agents: Set<string>;
+  /** Versions of agents that are not the newest. */
+  readonly agentVersions: { readonly agentId: string; readonly version: number }[];
   /** One entry per claiming call. */
   readonly claims: ClaimNeed[];
   /** Items whose `sweepAt` has come: at most this many, the earliest first. */
@@ -33,6 +44,8 @@ export function noNeeds(): Needs {
     sessions: new Set(),
     works: new Set(),
     tokens: new Set(),
+    agents: new Set(),
+    agentVersions: [],
     claims: [],
     sweepLimit: 0,
     sessionCounts: new Set(),
@@ -47,6 +60,8 @@ export interface Loaded {
   session(id: string): SessionRecord | undefined;
   work(id: string): WorkRecord | undefined;
   token(id: string): TokenRecord | undefined;
+  agent(id: string): AgentRecord | undefined;
+  agentVersion(agentId: string, version: number): AgentVersionRecord | undefined;
   /**
    * Items that the claims of the batch may take, ascending by id: for the window of each claim at least the first
    * {@link claimRows} that are claimable under it.
@@ -96,6 +111,8 @@ export interface Changes {
   readonly sessions: ReadonlyMap<string, SessionRecord>;
   readonly works: ReadonlyMap<string, WorkRecord>;
   readonly tokens: ReadonlyMap<string, TokenRecord>;
+  /** Each as its newest state; a version that the store does not hold yet is kept as one. */
+  readonly agents: ReadonlyMap<string, AgentRecord>;
   readonly events: readonly EventRecord[];
   readonly marks: readonly ProcessedMark[];
   /** Rows that the store does not hold yet. */
@@ -115,6 +132,7 @@ export class Unit {
   readonly #sessions = new Map<string, SessionRecord>();
   readonly #works = new Map<string, WorkRecord>();
   readonly #tokens = new Map<string, TokenRecord>();
+  readonly #agents = new Map<string, AgentRecord>();
   readonly #events: EventRecord[] = [];
   readonly #marks: ProcessedMark[] = [];
   readonly #created = new Set<string>();
@@ -145,6 +163,15 @@ export class Unit {
 
   token(id: string): TokenRecord | undefined {
     return this.#tokens.get(id) ?? this.#loaded.token(id);
+  }
+
+  agent(id: string): AgentRecord | undefined {
+    return this.#agents.get(id) ?? this.#loaded.agent(id);
+  }
+
+  agentVersion(agentId: string, version: number): AgentVersionRecord | undefined {
+    const current = this.agent(agentId);
+    return current?.version === version ? current : this.#loaded.agentVersion(agentId, version);
   }
 
   hasSessions(environmentId: string): boolean {
@@ -197,6 +224,11 @@ export class Unit {
     if (isNew) this.#created.add(record.id);
   }
 
+  putAgent(record: AgentRecord, isNew = false): void {
+    this.#agents.set(record.id, record);
+    if (isNew) this.#created.add(record.id);
+  }
+
   addEvent(event: EventRecord): void {
     this.#events.push(event);
     if (event.type === "user.tool_result") this.#toolResults.add(`${event.sessionId} ${event.payload.tool_use_id}`);
@@ -212,6 +244,7 @@ export class Unit {
       sessions: this.#sessions,
       works: this.#works,
       tokens: this.#tokens,
+      agents: this.#agents,
       events: this.#events,
       marks: this.#marks,
       created: this.#created,

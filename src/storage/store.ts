@@ -1,6 +1,8 @@
 import type { CommandInput, CommandName, CommandOutcome } from "../core/commands/index.ts";
 import type { Page, PageRequest } from "../core/page.ts";
 import type {
+  AgentRecord,
+  AgentVersionRecord,
   EnvironmentRecord,
   EventRecord,
   SessionRecord,
@@ -81,6 +83,12 @@ export interface Store {
   ): Promise<Page<WorkRecord>>;
   queueStats(environmentId: string): Promise<QueueStats>;
   queueOutlook(environmentId: string): Promise<QueueOutlook>;
+  getAgent(id: string): Promise<AgentRecord | undefined>;
+  listAgents(page: PageRequest, filter: { includeArchived: boolean }): Promise<Page<AgentRecord>>;
+  /** Versions of an agent, the newest first; `before` leaves out that version and all newer ones. */
+  listAgentVersions(agentId: string, before: number | null, limit: number): Promise<readonly AgentVersionRecord[]>;
+  /** A random key of this installation, 64 hex digits, made when it is first asked for; every replica gets the same. */
+  secret(name: string): Promise<string>;
   /** The token whose secret has this hash, whatever its state. */
   findToken(hash: string): Promise<TokenRecord | undefined>;
   listTokens(page: PageRequest): Promise<Page<TokenRecord>>;
@@ -112,6 +120,7 @@ export interface SessionFilter {
   readonly includeArchived: boolean;
   readonly statuses?: readonly SessionStatus[] | undefined;
   readonly environmentId?: string | undefined;
+  readonly agentId?: string | undefined;
 }
 
 export interface EventFilter {

@@ -1,5 +1,5 @@
 import { done, type Outcome, refuse } from "../faults.ts";
-import type { EnvironmentRecord, SessionRecord } from "../records.ts";
+import type { AgentRecord, EnvironmentRecord, SessionRecord } from "../records.ts";
 import type { Needs, Unit } from "../unit.ts";
 
 /**
@@ -43,6 +43,13 @@ export const noSuchSession = (sessionId: string) => refuse("not_found", `Session
 export function findSession(unit: Unit, id: string): Outcome<SessionRecord> {
   const session = unit.session(id);
   return session === undefined || session.deletedAt !== null ? noSuchSession(id) : done(session);
+}
+
+export const noSuchAgent = (agentId: string) => refuse("not_found", `Agent ${agentId} does not exist.`);
+
+export function findAgent(unit: Unit, id: string): Outcome<AgentRecord> {
+  const agent = unit.agent(id);
+  return agent === undefined || agent.deletedAt !== null ? noSuchAgent(id) : done(agent);
 }
 
 /** A session that still takes input and changes. */

@@ -1,4 +1,5 @@
 import type { Outcome } from "../faults.ts";
+import * as agents from "./agents.ts";
 import type { CommandDefinition } from "./command.ts";
 import * as environments from "./environments.ts";
 import * as sessions from "./sessions.ts";
@@ -6,7 +7,7 @@ import * as tokens from "./tokens.ts";
 import * as work from "./work.ts";
 
 /** Every write that a store can run, by name. */
-export const COMMANDS = { ...environments, ...sessions, ...tokens, ...work };
+export const COMMANDS = { ...agents, ...environments, ...sessions, ...tokens, ...work };
 
 export type CommandName = keyof typeof COMMANDS;
 type DefinitionOf<K extends CommandName> = (typeof COMMANDS)[K];

@@ -1,3 +1,4 @@
+import { agentHandlers } from "./agents.ts";
 import { environmentHandlers } from "./environments.ts";
 import { eventHandlers } from "./events.ts";
 import type { Handlers } from "./handler.ts";
@@ -7,6 +8,7 @@ import { workHandlers } from "./work.ts";
 
 /** One handler for each row of the operations table; the type leaves none out. */
 export const HANDLERS: Handlers = {
+  ...agentHandlers,
   ...workHandlers,
   ...environmentHandlers,
   ...sessionHandlers,

@@ -1,4 +1,4 @@
-import { acceptEvent, acceptPage } from "../../contract/accept.ts";
+import { acceptAgentReference, acceptEvent, acceptPage } from "../../contract/accept.ts";
 import { presentPage, presentSession } from "../../contract/present.ts";
 import { done, refuse } from "../../core/faults.ts";
 import type { SessionStatus } from "../../core/records.ts";
@@ -7,7 +7,7 @@ import { answer, type Handler, sessionOf } from "./handler.ts";
 const createSession: Handler<"createSession"> = async ({ body, services: { store } }) => {
   const outcome = await store.execute("createSession", {
     environmentId: body.environment_id,
-    agent: null,
+    agent: acceptAgentReference(body.agent),
     title: body.title ?? null,
     metadata: body.metadata ?? {},
     initialEvents: (body.initial_events ?? []).map((event) => acceptEvent(event, true)),
@@ -24,6 +24,7 @@ const listSessions: Handler<"listSessions"> = async ({ query, principal, service
     includeArchived: query.include_archived ?? false,
     statuses: query.statuses as SessionStatus[] | undefined,
     environmentId: bound ?? query.environment_id,
+    agentId: query.agent_id,
   });
   const now = await store.now();
   return done(presentPage(page, (session) => presentSession(session, now)));

@@ -1,15 +1,15 @@
 import type { Clock } from "../../core/clock.ts";
 import { INPUT_EVENT_TYPES } from "../../core/event-types.ts";
-import type { EnvironmentRecord, SessionRecord, TokenRecord, WorkRecord } from "../../core/records.ts";
+import type { AgentRecord, EnvironmentRecord, SessionRecord, TokenRecord, WorkRecord } from "../../core/records.ts";
 import type { Changes, Loaded, Needs } from "../../core/unit.ts";
 import type { Backend } from "../batcher.ts";
 import { StoreUnavailable } from "../store.ts";
 import { type Database, type Row, SQLITE, type Statement, sqliteCode } from "./driver.ts";
-import { ENVIRONMENT, EVENT, SESSION, TOKEN, WORK } from "./rows.ts";
+import { AGENT, AGENT_VERSION, ENVIRONMENT, EVENT, SESSION, TOKEN, WORK } from "./rows.ts";
 import { TableAccess } from "./tables.ts";
 
 /** Rows kept in memory per table. A row can hold 40 KB of metadata, so this also bounds the memory. */
-const CACHED = { environments: 1_024, sessions: 4_096, works: 4_096, tokens: 256 } as const;
+const CACHED = { environments: 1_024, sessions: 4_096, works: 4_096, tokens: 256, agents: 256 } as const;
 
 const DATABASE_AWAY: ReadonlySet<number> = new Set([SQLITE.busy, SQLITE.readonly, SQLITE.ioError, SQLITE.full]);
 
@@ -21,6 +21,9 @@ export class SqliteBackend implements Backend {
   readonly sessions: TableAccess<SessionRecord>;
   readonly works: TableAccess<WorkRecord>;
   readonly tokens: TableAccess<TokenRecord>;
+  readonly agents: TableAccess<AgentRecord>;
+  readonly #insertVersion: Statement;
+  readonly #version: Statement;
   readonly #insertEvent: Statement;
   readonly #markProcessed: Statement;
   readonly #ready: Statement;
@@ -39,6 +42,12 @@ export class SqliteBackend implements Backend {
     this.sessions = new TableAccess(database, SESSION, CACHED.sessions);
     this.works = new TableAccess(database, WORK, CACHED.works);
     this.tokens = new TableAccess(database, TOKEN, CACHED.tokens);
+    this.agents = new TableAccess(database, AGENT, CACHED.agents);
+    this.#insertVersion = database.prepare(
+      `INSERT INTO agent_version (${AGENT_VERSION.columns.join(", ")})
+       VALUES (${AGENT_VERSION.columns.map(() => "?").join(", ")}) ON CONFLICT DO NOTHING`,
+    );
+    this.#version = database.prepare("SELECT * FROM agent_version WHERE id = ? AND version = ?");
     this.#insertEvent = database.prepare(
       `INSERT INTO event (${EVENT.columns.join(", ")}) VALUES (${EVENT.columns.map(() => "?").join(", ")})`,
     );
@@ -46,8 +55,9 @@ export class SqliteBackend implements Backend {
       `UPDATE event SET processed_at = ? WHERE session_id = ? AND id > ? AND id <= ?
        AND processed_at IS NULL AND type IN (${INPUT_EVENT_TYPES.map((type) => `'${type}'`).join(", ")})`,
     );
+    // Named, because without statistics SQLite prefers the index over all items, and reads every stopped one.
     this.#ready = database.prepare(
-      `SELECT id FROM work WHERE environment_id = ? AND state = 'queued' AND delivered_at IS NULL
+      `SELECT id FROM work INDEXED BY work_ready WHERE environment_id = ? AND state = 'queued' AND delivered_at IS NULL
        AND available_at IS NULL ORDER BY id LIMIT ?`,
     );
     this.#delivered = database.prepare(
@@ -95,6 +105,11 @@ export class SqliteBackend implements Backend {
       session: (id) => this.sessions.get(id),
       work: (id) => this.works.get(id),
       token: (id) => this.tokens.get(id),
+      agent: (id) => this.agents.get(id),
+      agentVersion: (agentId, version) => {
+        const row = this.#version.get(agentId, version) as Row | undefined;
+        return row && AGENT_VERSION.record(row);
+      },
       claimable: (environmentId) => this.#claimable(environmentId, needs, now),
       due: () => this.#byIds(this.#due.all(now, needs.sweepLimit) as Row[]),
       hasSessions: (environmentId) => this.#hasSession.get(environmentId) !== undefined,
@@ -128,6 +143,8 @@ export class SqliteBackend implements Backend {
     write(this.sessions, changes.sessions, changes.created);
     write(this.works, changes.works, changes.created);
     write(this.tokens, changes.tokens, changes.created);
+    write(this.agents, changes.agents, changes.created);
+    for (const agent of changes.agents.values()) this.#insertVersion.run(...AGENT_VERSION.values(agent));
     for (const event of changes.events) this.#insertEvent.run(...EVENT.values(event));
     for (const mark of changes.marks) {
       this.#markProcessed.run(mark.at, mark.sessionId, mark.after ?? "", mark.through);
@@ -139,6 +156,7 @@ export class SqliteBackend implements Backend {
     for (const session of changes.sessions.values()) this.sessions.cache.put(session);
     for (const work of changes.works.values()) this.works.cache.put(work);
     for (const token of changes.tokens.values()) this.tokens.cache.put(token);
+    for (const agent of changes.agents.values()) this.agents.cache.put(agent);
   }
 
   #rollBack(): void {
@@ -152,7 +170,7 @@ export class SqliteBackend implements Backend {
 
   /** Drops the cache: the next read comes from the file. */
   forget(): void {
-    for (const table of [this.environments, this.sessions, this.works, this.tokens]) table.cache.clear();
+    for (const table of [this.environments, this.sessions, this.works, this.tokens, this.agents]) table.cache.clear();
   }
 }
 
@@ -174,6 +192,7 @@ function isEmpty(changes: Changes): boolean {
     changes.events.length === 0 &&
     changes.environments.size === 0 &&
     changes.tokens.size === 0 &&
+    changes.agents.size === 0 &&
     changes.marks.length === 0
   );
 }

@@ -1,11 +1,19 @@
 import { DEFAULT_RECLAIM_MS } from "../../core/lease.ts";
 import { type Page, type PageRequest, pageScan, toPage } from "../../core/page.ts";
-import type { EnvironmentRecord, EventRecord, SessionRecord, TokenRecord, WorkRecord } from "../../core/records.ts";
+import type {
+  AgentRecord,
+  AgentVersionRecord,
+  EnvironmentRecord,
+  EventRecord,
+  SessionRecord,
+  TokenRecord,
+  WorkRecord,
+} from "../../core/records.ts";
 import { type Micros, msToMicros } from "../../core/time.ts";
 import type { WorkState } from "../../core/transitions.ts";
 import type { EventFilter, QueueOutlook, QueueStats, SessionFilter, StateCount } from "../store.ts";
 import type { Database, Row, Statement, Value } from "./driver.ts";
-import { ENVIRONMENT, EVENT, SESSION, type Table, TOKEN, WORK } from "./rows.ts";
+import { AGENT, AGENT_VERSION, ENVIRONMENT, EVENT, SESSION, type Table, TOKEN, WORK } from "./rows.ts";
 
 interface Condition {
   readonly sql: string;
@@ -36,6 +44,7 @@ export class SqliteReads {
     const conditions = [where("deleted_at IS NULL")];
     if (filter.environmentId !== undefined) conditions.push(where("environment_id = ?", filter.environmentId));
     if (!filter.includeArchived) conditions.push(where("archived_at IS NULL"));
+    if (filter.agentId !== undefined) conditions.push(where("agent_id = ?", filter.agentId));
     if (filter.statuses !== undefined) conditions.push(among("status", filter.statuses));
     return this.#page(SESSION, page, conditions);
   }
@@ -50,6 +59,23 @@ export class SqliteReads {
     const conditions = [where("environment_id = ?", environmentId)];
     if (filter.state !== undefined) conditions.push(where("state = ?", filter.state));
     return this.#page(WORK, page, conditions);
+  }
+
+  agents(page: PageRequest, filter: { includeArchived: boolean }): Page<AgentRecord> {
+    const conditions = [where("deleted_at IS NULL")];
+    if (!filter.includeArchived) conditions.push(where("archived_at IS NULL"));
+    return this.#page(AGENT, page, conditions);
+  }
+
+  /** Newest first. */
+  agentVersions(agentId: string, before: number | null, limit: number): AgentVersionRecord[] {
+    const sql = "SELECT * FROM agent_version WHERE id = ? AND version < ? ORDER BY version DESC LIMIT ?";
+    const rows = this.#statement(sql).all(agentId, before ?? Number.MAX_SAFE_INTEGER, limit) as Row[];
+    return rows.map((row) => AGENT_VERSION.record(row));
+  }
+
+  secret(name: string): string | undefined {
+    return (this.#statement("SELECT value FROM secret WHERE name = ?").get(name) as Row | undefined)?.value as string;
   }
 
   tokens(page: PageRequest): Page<TokenRecord> {
@@ -70,7 +96,7 @@ export class SqliteReads {
   stats(environmentId: string, now: Micros): QueueStats {
     const recent = now - msToMicros(DEFAULT_RECLAIM_MS);
     const ready = this.#number(
-      `SELECT count(*) AS n FROM work WHERE environment_id = ? AND state = 'queued' AND delivered_at IS NULL
+      `SELECT count(*) AS n FROM work INDEXED BY work_ready WHERE environment_id = ? AND state = 'queued' AND delivered_at IS NULL
        AND available_at IS NULL`,
       environmentId,
     );
@@ -102,8 +128,8 @@ export class SqliteReads {
   /** Three partial indexes hold the queued items: the oldest of the ready ones is their first entry. */
   #oldestQueued(environmentId: string): Micros | null {
     const rows = [
-      `SELECT created_at AS n FROM work WHERE environment_id = ? AND state = 'queued' AND delivered_at IS NULL
-       AND available_at IS NULL ORDER BY id LIMIT 1`,
+      `SELECT created_at AS n FROM work INDEXED BY work_ready WHERE environment_id = ? AND state = 'queued'
+       AND delivered_at IS NULL AND available_at IS NULL ORDER BY id LIMIT 1`,
       `SELECT min(created_at) AS n FROM work WHERE environment_id = ? AND state = 'queued' AND delivered_at IS NOT NULL`,
       `SELECT min(created_at) AS n FROM work WHERE environment_id = ? AND state = 'queued' AND available_at IS NOT NULL`,
     ].map((sql) => this.#statement(sql).get(environmentId) as Row | undefined);
@@ -136,7 +162,7 @@ export class SqliteReads {
   newestIds(): string[] {
     // Events are inserted in the order of their ids, so the newest is the last row.
     const sql = `SELECT max(id) AS id FROM work UNION ALL SELECT max(id) FROM session UNION ALL
-      SELECT max(id) FROM environment UNION ALL SELECT max(id) FROM token UNION ALL
+      SELECT max(id) FROM agent UNION ALL SELECT max(id) FROM environment UNION ALL SELECT max(id) FROM token UNION ALL
       SELECT id FROM (SELECT id FROM event ORDER BY rowid DESC LIMIT 1)`;
     return (this.#statement(sql).all() as Row[]).flatMap((row) => (row.id === null ? [] : [row.id as string]));
   }
@@ -147,6 +173,9 @@ export class SqliteReads {
       `DELETE FROM event WHERE rowid IN (SELECT event.rowid FROM session CROSS JOIN event ON event.session_id = session.id
        WHERE session.deleted_at IS NOT NULL LIMIT ?)`,
       `DELETE FROM session WHERE id IN (SELECT id FROM session WHERE deleted_at IS NOT NULL LIMIT ?)`,
+      `DELETE FROM agent_version WHERE (id, version) IN (SELECT agent_version.id, agent_version.version FROM agent
+       CROSS JOIN agent_version ON agent_version.id = agent.id WHERE agent.deleted_at IS NOT NULL LIMIT ?)`,
+      `DELETE FROM agent WHERE id IN (SELECT id FROM agent WHERE deleted_at IS NOT NULL LIMIT ?)`,
       `DELETE FROM work WHERE id IN (SELECT work.id FROM environment CROSS JOIN work ON work.environment_id = environment.id
        WHERE environment.deleted_at IS NOT NULL LIMIT ?)`,
       `DELETE FROM environment WHERE id IN (SELECT id FROM environment WHERE deleted_at IS NOT NULL LIMIT ?)`,

@@ -1,5 +1,7 @@
 /** Records as rows and back. Column names stand here and in the migrations, nowhere else. */
 import type {
+  AgentRecord,
+  AgentVersionRecord,
   EnvironmentRecord,
   EventRecord,
   Json,
@@ -238,6 +240,38 @@ export const ENVIRONMENT: Table<EnvironmentRecord> = {
     archivedAt: row.archived_at as number | null,
     createdAt: row.created_at as number,
     updatedAt: row.updated_at as number,
+    deletedAt: row.deleted_at as number | null,
+  }),
+};
+
+export const AGENT_VERSION: Table<AgentVersionRecord> = {
+  name: "agent_version",
+  columns: ["id", "version", "fields", "metadata", "created_at", "updated_at"],
+  values: (agent) => [
+    agent.id,
+    agent.version,
+    JSON.stringify(agent.fields),
+    writeMetadata(agent.metadata),
+    agent.createdAt,
+    agent.updatedAt,
+  ],
+  record: (row) => ({
+    id: row.id as string,
+    version: row.version as number,
+    fields: JSON.parse(row.fields as string) as JsonObject,
+    metadata: readMetadata(row.metadata as string),
+    createdAt: row.created_at as number,
+    updatedAt: row.updated_at as number,
+  }),
+};
+
+export const AGENT: Table<AgentRecord> = {
+  name: "agent",
+  columns: [...AGENT_VERSION.columns, "archived_at", "deleted_at"],
+  values: (agent) => [...AGENT_VERSION.values(agent), agent.archivedAt, agent.deletedAt],
+  record: (row) => ({
+    ...AGENT_VERSION.record(row),
+    archivedAt: row.archived_at as number | null,
     deletedAt: row.deleted_at as number | null,
   }),
 };

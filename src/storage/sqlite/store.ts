@@ -1,9 +1,17 @@
-import { randomFillSync } from "node:crypto";
+import { randomBytes, randomFillSync } from "node:crypto";
 import { type Clock, SteadyClock } from "../../core/clock.ts";
 import type { CommandInput, CommandName, CommandOutcome } from "../../core/commands/index.ts";
 import { IdSource } from "../../core/ids.ts";
 import type { Page, PageRequest } from "../../core/page.ts";
-import type { EnvironmentRecord, EventRecord, SessionRecord, TokenRecord, WorkRecord } from "../../core/records.ts";
+import type {
+  AgentRecord,
+  AgentVersionRecord,
+  EnvironmentRecord,
+  EventRecord,
+  SessionRecord,
+  TokenRecord,
+  WorkRecord,
+} from "../../core/records.ts";
 import type { Micros } from "../../core/time.ts";
 import type { WorkState } from "../../core/transitions.ts";
 import { Batcher } from "../batcher.ts";
@@ -23,6 +31,8 @@ import { SqliteBackend, unavailable } from "./backend.ts";
 import type { Database } from "./driver.ts";
 import { openDatabase } from "./open.ts";
 import { SqliteReads } from "./reads.ts";
+
+const SECRET_BYTES = 32;
 
 export interface SqliteStoreOptions {
   /** The folder of the database; made when it does not exist. */
@@ -120,6 +130,26 @@ class SqliteStore implements Store {
 
   queueOutlook(environmentId: string): Promise<QueueOutlook> {
     return this.#read(() => this.#reads.outlook(environmentId, this.#clock.now()));
+  }
+
+  getAgent(id: string): Promise<AgentRecord | undefined> {
+    return this.#read(() => visible(this.#backend.agents.get(id)));
+  }
+
+  listAgents(page: PageRequest, filter: { includeArchived: boolean }): Promise<Page<AgentRecord>> {
+    return this.#read(() => this.#reads.agents(page, filter));
+  }
+
+  listAgentVersions(agentId: string, before: number | null, limit: number): Promise<readonly AgentVersionRecord[]> {
+    return this.#read(() => this.#reads.agentVersions(agentId, before, limit));
+  }
+
+  secret(name: string): Promise<string> {
+    return this.#read(() => {
+      const sql = "INSERT INTO secret (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING";
+      this.#database.prepare(sql).run(name, randomBytes(SECRET_BYTES).toString("hex"));
+      return this.#reads.secret(name) as string;
+    });
   }
 
   findToken(hash: string): Promise<TokenRecord | undefined> {
