@@ -1,7 +1,7 @@
 import type { Clock } from "../../core/clock.ts";
 import { INPUT_EVENT_TYPES } from "../../core/event-types.ts";
 import type { AgentRecord, EnvironmentRecord, SessionRecord, TokenRecord, WorkRecord } from "../../core/records.ts";
-import type { Changes, Loaded, Needs } from "../../core/unit.ts";
+import { type Changes, claimRows, type Loaded, type Needs } from "../../core/unit.ts";
 import type { Backend } from "../batcher.ts";
 import { StoreUnavailable } from "../store.ts";
 import { type Database, type Row, SQLITE, type Statement, sqliteCode } from "./driver.ts";
@@ -99,7 +99,7 @@ export class SqliteBackend implements Backend {
 
   #loaded(needs: Needs): Loaded {
     const now = this.#clock.now();
-    return {
+    const loaded: Loaded = {
       now,
       environment: (id) => this.environments.get(id),
       session: (id) => this.sessions.get(id),
@@ -110,28 +110,29 @@ export class SqliteBackend implements Backend {
         const row = this.#version.get(agentId, version) as Row | undefined;
         return row && AGENT_VERSION.record(row);
       },
-      claimable: (environmentId) => this.#claimable(environmentId, needs, now),
+      claimable: (environmentId) => this.#claimable(environmentId, needs, loaded),
       due: () => this.#byIds(this.#due.all(now, needs.sweepLimit) as Row[]),
       hasSessions: (environmentId) => this.#hasSession.get(environmentId) !== undefined,
       hasToolResult: (sessionId, toolUseId) => this.#toolResult.get(sessionId, toolUseId) !== undefined,
     };
+    return loaded;
   }
 
-  /** The oldest items that any of the batch's claims on this environment may take, one more than there are claims. */
-  #claimable(environmentId: string, needs: Needs, now: number): WorkRecord[] {
-    let claims = 0;
-    let widest = Number.POSITIVE_INFINITY;
-    for (const claim of needs.claims) {
-      if (claim.environmentId !== environmentId) continue;
-      claims += 1;
-      widest = Math.min(widest, claim.windowMicros);
-    }
-    const limit = claims + 1;
-    const ready = this.#byIds(this.#ready.all(environmentId, limit) as Row[]);
-    const delivered = this.#byIds(this.#delivered.all(environmentId, now - widest, limit) as Row[]);
-    const delayed = this.#byIds(this.#delayed.all(environmentId, now, limit) as Row[]);
-    if (delivered.length + delayed.length === 0) return ready;
-    return [...ready, ...delivered, ...delayed].sort((a, b) => (a.id < b.id ? -1 : 1));
+  /** What the batch's claims on this environment may take: for each of their windows, as many rows as they could need. */
+  #claimable(environmentId: string, needs: Needs, loaded: Loaded): WorkRecord[] {
+    const limit = claimRows(needs, environmentId, loaded);
+    const found = new Map<string, WorkRecord>();
+    const add = (rows: readonly unknown[]): void => {
+      for (const work of this.#byIds(rows as Row[])) found.set(work.id, work);
+    };
+    const windows = new Set<number>();
+    for (const claim of needs.claims) if (claim.environmentId === environmentId) windows.add(claim.windowMicros);
+    add(this.#ready.all(environmentId, limit));
+    const ready = found.size;
+    for (const window of windows) add(this.#delivered.all(environmentId, loaded.now - window, limit));
+    add(this.#delayed.all(environmentId, loaded.now, limit));
+    const rows = [...found.values()];
+    return found.size === ready ? rows : rows.sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   #byIds(rows: readonly Row[]): WorkRecord[] {

@@ -11,10 +11,31 @@ type Driver = { DatabaseSync: typeof DatabaseSync };
  * Node's own SQLite where it is stable, else a package with the same API whose binaries are part of the package, so that
  * an install needs neither a compiler nor a download.
  */
-export async function loadDriver(): Promise<Driver> {
+async function loadDriver(): Promise<Driver> {
   const major = Number(process.versions.node.split(".")[0]);
   const name = major >= 24 ? "node:sqlite" : "@photostructure/sqlite";
   return (await import(name)) as Driver;
+}
+
+/** Opens a file, or makes it. One that someone else has locked is an error at once, not after a wait. */
+export async function openFile(file: string): Promise<Database> {
+  const { DatabaseSync } = await loadDriver();
+  return new DatabaseSync(file, { timeout: 0 });
+}
+
+/**
+ * Closes a file and gives its lock up. A connection lives on, locks included, until the last statement that was prepared
+ * on it is gone, and the package leaves those to the garbage collector: a server in a process that goes on would keep
+ * its data folder locked long after it has stopped. The lock can only be dropped outside of WAL mode.
+ */
+export function closeFile(database: Database): void {
+  try {
+    database.exec("PRAGMA journal_mode = DELETE");
+    database.exec("PRAGMA locking_mode = NORMAL");
+    database.exec("SELECT count(*) FROM sqlite_schema");
+  } finally {
+    database.close();
+  }
 }
 
 /** Primary result codes (https://www.sqlite.org/rescode.html): the low byte of what the driver reports. */

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { pendingMigrations, readMigrations } from "../migrate.ts";
 import { StoreRefused } from "../store.ts";
-import { type Database, loadDriver, SQLITE, sqliteCode } from "./driver.ts";
+import { type Database, openFile, SQLITE, sqliteCode } from "./driver.ts";
 
 export const DATABASE_FILE = "capstan.db";
 
@@ -12,13 +12,12 @@ export const DATABASE_FILE = "capstan.db";
  * @throws StoreRefused with a sentence for the operator when that cannot be done
  */
 export async function openDatabase(dataDir: string): Promise<{ database: Database; schema: number }> {
-  const { DatabaseSync } = await loadDriver();
   const file = join(dataDir, DATABASE_FILE);
   let database: Database | undefined;
   try {
     // Sessions and token hashes are for the operator's eyes only.
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    database = new DatabaseSync(file, { timeout: 0 });
+    database = await openFile(file);
     // EXCLUSIVE before WAL: the lock is held from the first read on, and needs no shared memory. It ends with the process.
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
     database.exec("PRAGMA journal_mode = WAL");

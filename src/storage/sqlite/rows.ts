@@ -14,6 +14,7 @@ import type {
   WorkRecord,
 } from "../../core/records.ts";
 import type { WorkState } from "../../core/transitions.ts";
+import { readText, writeText } from "../text.ts";
 import type { Row, Value } from "./driver.ts";
 
 /** How a record type is kept: its table, its columns with the value of each, and the way back. */
@@ -155,7 +156,7 @@ export const SESSION: Table<SessionRecord> = {
     session.id,
     session.environmentId,
     session.agent === null ? null : JSON.stringify(session.agent),
-    session.title,
+    session.title === null ? null : writeText(session.title),
     writeMetadata(session.metadata),
     session.status,
     session.liveWorkId,
@@ -175,7 +176,7 @@ export const SESSION: Table<SessionRecord> = {
     id: row.id as string,
     environmentId: row.environment_id as string,
     agent: row.agent === null ? null : JSON.parse(row.agent as string),
-    title: row.title as string | null,
+    title: row.title === null ? null : readText(row.title as string),
     metadata: readMetadata(row.metadata as string),
     status: row.status as SessionStatus,
     liveWorkId: row.live_work_id as string | null,
@@ -212,8 +213,8 @@ export const ENVIRONMENT: Table<EnvironmentRecord> = {
   ],
   values: (environment) => [
     environment.id,
-    environment.name,
-    environment.description,
+    writeText(environment.name),
+    writeText(environment.description),
     JSON.stringify(environment.config),
     Number(environment.selfHosted),
     environment.policy.maxAttempts,
@@ -227,8 +228,8 @@ export const ENVIRONMENT: Table<EnvironmentRecord> = {
   ],
   record: (row) => ({
     id: row.id as string,
-    name: row.name as string,
-    description: row.description as string,
+    name: readText(row.name as string),
+    description: readText(row.description as string),
     config: JSON.parse(row.config as string) as JsonObject,
     selfHosted: row.self_hosted === 1,
     policy: {
@@ -281,7 +282,7 @@ export const TOKEN: Table<TokenRecord> = {
   columns: ["id", "name", "role", "environment_id", "hash", "created_at", "expires_at", "revoked_at", "last_used_at"],
   values: (token) => [
     token.id,
-    token.name,
+    writeText(token.name),
     token.role,
     token.environmentId,
     token.hash,
@@ -292,7 +293,7 @@ export const TOKEN: Table<TokenRecord> = {
   ],
   record: (row) => ({
     id: row.id as string,
-    name: row.name as string,
+    name: readText(row.name as string),
     role: row.role as TokenRole,
     environmentId: row.environment_id as string | null,
     hash: row.hash as string,

@@ -28,7 +28,7 @@ import {
   type StoreVersion,
 } from "../store.ts";
 import { SqliteBackend, unavailable } from "./backend.ts";
-import type { Database } from "./driver.ts";
+import { closeFile, type Database } from "./driver.ts";
 import { openDatabase } from "./open.ts";
 import { SqliteReads } from "./reads.ts";
 
@@ -200,7 +200,7 @@ class SqliteStore implements Store {
     if (!this.#open) return;
     await this.#batcher.close();
     this.#open = false;
-    this.#database.close();
+    closeFile(this.#database);
   }
 
   /** The one place where a synchronous read becomes the port's promise, and a driver's error one of ours. */

@@ -1,0 +1,34 @@
+/** The promises of the storage port, as tests that every adapter runs. */
+import { describe } from "vitest";
+import { batchTests } from "./batches.ts";
+import { claimTests } from "./claims.ts";
+import { constraintTests } from "./constraints.ts";
+import type { StorageHarness } from "./harness.ts";
+import { leaseTests } from "./leases.ts";
+import { lifecycleTests } from "./lifecycle.ts";
+import { listTests } from "./lists.ts";
+import { purgeTests } from "./purge.ts";
+import { recordTests } from "./records.ts";
+import { signalTests } from "./signals.ts";
+import { statsTests } from "./stats.ts";
+import { tokenTests } from "./tokens.ts";
+
+const SUITES = [
+  lifecycleTests,
+  batchTests,
+  claimTests,
+  leaseTests,
+  recordTests,
+  listTests,
+  statsTests,
+  signalTests,
+  tokenTests,
+  purgeTests,
+  constraintTests,
+];
+
+export function conformanceTests(harness: StorageHarness): void {
+  describe(`the storage port on ${harness.name}`, () => {
+    for (const suite of SUITES) suite(harness);
+  });
+}
