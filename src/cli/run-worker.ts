@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { withoutSecrets } from "../config/environment.ts";
 import type { SettingsFor } from "../config/resolve.ts";
+import { withoutSecrets } from "../config/secrets.ts";
 import type { Worker, WorkerOptions } from "../worker/index.ts";
 import { CommandError } from "./exit-codes.ts";
 import type { Io } from "./io.ts";

@@ -1,4 +1,5 @@
 import type { AnyCommand } from "../spec.ts";
+import { demo } from "./demo.ts";
 import { dev } from "./dev.ts";
 import { doctor } from "./doctor.ts";
 import * as env from "./env.ts";
@@ -21,6 +22,7 @@ export const TOPICS: Readonly<Record<string, string>> = {
 /** Every command, in the order of help. */
 export const COMMANDS: readonly AnyCommand[] = [
   dev,
+  demo,
   serve,
   worker,
   runPrompt,
