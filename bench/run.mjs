@@ -1,0 +1,33 @@
+/** `npm run bench -- <scenario>`: measures, prints, and with --keep writes bench/results and docs/benchmarks.md. */
+import { parseArgs } from "node:util";
+import { cycle } from "./scenarios/cycle.mjs";
+import { start } from "./scenarios/start.mjs";
+import { waiters } from "./scenarios/waiters.mjs";
+import { report } from "./support/results.mjs";
+
+const SCENARIOS = { cycle, waiters, start };
+
+const usage = () =>
+  [
+    "Usage: npm run bench -- <scenario> [--keep] [--dist <folder of another build>] [--server-flags <flags of node>]",
+    ...Object.entries(SCENARIOS).map(([name, { summary, options }]) => {
+      const flags = Object.entries(options).map(([flag, { default: value }]) => `--${flag} ${value}`);
+      return `  ${name.padEnd(8)} ${summary}\n           ${flags.join(" ")}`;
+    }),
+    "",
+  ].join("\n");
+
+const [name = "", ...words] = process.argv.slice(2);
+const scenario = SCENARIOS[name];
+if (scenario === undefined) {
+  process.stderr.write(usage());
+  process.exitCode = 2;
+} else {
+  const common = {
+    keep: { type: "boolean", default: false },
+    dist: { type: "string" },
+    "server-flags": { type: "string" },
+  };
+  const { values } = parseArgs({ args: words, options: { ...common, ...scenario.options } });
+  report(name, await scenario.run(values), values);
+}

@@ -1,0 +1,27 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { circumstances, ROOT } from "./machine.mjs";
+
+const folder = `${ROOT}bench/results/`;
+
+/** Keeps a result, or shows it only: a trial run must not replace figures that the documentation quotes. */
+export function report(name, result, { keep }) {
+  const whole = { scenario: name, ...circumstances(), ...result };
+  if (!keep) {
+    console.log(JSON.stringify(whole, undefined, 2));
+    console.log("Not kept. Run with --keep to write bench/results and docs/benchmarks.md.");
+    return;
+  }
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(`${folder}${name}.json`, `${JSON.stringify(whole, undefined, 2)}\n`);
+  console.log(`Written: bench/results/${name}.json`);
+}
+
+/** A result that was kept, or `undefined`. */
+export function keptResult(name) {
+  try {
+    return JSON.parse(readFileSync(`${folder}${name}.json`, "utf8"));
+  } catch (error) {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
