@@ -41,5 +41,14 @@ export function isClaimable(item: WorkRecord, now: Micros, windowMicros: number)
   return item.availableAt === null || item.availableAt <= now;
 }
 
+/**
+ * Whether this hand-out of the item still goes on. It begins with its delivery (or an ack without one) and ends with a
+ * lapse, a release, the next delivery or the stop; whatever identifies it is worthless from then on.
+ */
+export function isHandOutLive(item: WorkRecord, handOut: number): boolean {
+  if (item.handOut !== handOut || item.state === "stopped") return false;
+  return item.state !== "queued" || item.deliveredAt !== null;
+}
+
 /** Heartbeats ascend strictly over the item's whole life, whatever the clock does. */
 export const nextHeartbeat = (item: WorkRecord, now: Micros): Micros => Math.max(now, item.heartbeatFloor + 1);

@@ -34,9 +34,15 @@ export function pageScan(request: PageRequest): PageScan {
   };
 }
 
+/**
+ * Most bytes of payload that one page of events holds: a page ends early, with more to come, rather than filling the
+ * memory. It always holds at least one record.
+ */
+export const PAGE_BYTES = 8 * 1024 * 1024;
+
 /** Makes the page of the rows that a {@link pageScan} brought. */
-export function toPage<T>(request: PageRequest, rows: readonly T[]): Page<T> {
+export function toPage<T>(request: PageRequest, rows: readonly T[], cutShort = false): Page<T> {
   const data = rows.slice(0, request.limit);
   if (request.before !== undefined) data.reverse();
-  return { data, hasMore: rows.length > request.limit };
+  return { data, hasMore: cutShort || rows.length > request.limit };
 }

@@ -38,6 +38,12 @@ export const notSelfHosted = (environmentId: string) =>
 export const noSuchWork = (workId: string, environmentId: string) =>
   refuse("not_found", `Work item ${workId} does not exist in environment ${environmentId}.`);
 
+export const handOutOver = (workId: string) =>
+  refuse(
+    "unauthenticated",
+    `This token was good for one hand-out of work item ${workId}, which is over. Drop the item.`,
+  );
+
 export const noSuchSession = (sessionId: string) => refuse("not_found", `Session ${sessionId} does not exist.`);
 
 export function findSession(unit: Unit, id: string): Outcome<SessionRecord> {

@@ -1,10 +1,19 @@
 import { decide } from "../decide.ts";
 import { done, type Outcome, refuse } from "../faults.ts";
+import { isHandOutLive } from "../lease.ts";
 import { type MetadataPatch, mergeMetadata } from "../metadata.ts";
 import type { EventRecord, JsonObject, Metadata, SessionRecord } from "../records.ts";
 import { followWork, type NewEvent, newSession, receive, terminate } from "../turn.ts";
 import type { Unit } from "../unit.ts";
-import { define, findAgent, findEnvironment, findOpenSession, findSession, notSelfHosted } from "./command.ts";
+import {
+  define,
+  findAgent,
+  findEnvironment,
+  findOpenSession,
+  findSession,
+  handOutOver,
+  notSelfHosted,
+} from "./command.ts";
 
 export interface AgentReference {
   readonly agentId: string;
@@ -149,6 +158,8 @@ export type EventSender =
   | {
       readonly role: "worker";
       readonly workerId: string | null;
+      /** The hand-out that the caller proved to act for. */
+      readonly handOut?: { readonly workId: string; readonly number: number } | undefined;
     };
 
 export interface SendEventsInput extends SessionTarget {
@@ -159,6 +170,9 @@ export interface SendEventsInput extends SessionTarget {
 export const sendEvents = define<SendEventsInput, readonly EventRecord[]>({
   needs(input, needs) {
     sessionNeeds(input, needs);
+    if (input.sender.role === "worker" && input.sender.handOut !== undefined) {
+      needs.works.add(input.sender.handOut.workId);
+    }
     for (const event of input.events) {
       if (event.type === "user.tool_result") {
         needs.toolResults.push({ sessionId: input.sessionId, toolUseId: String(event.payload.tool_use_id) });
@@ -169,6 +183,12 @@ export const sendEvents = define<SendEventsInput, readonly EventRecord[]>({
     const session = findSession(unit, input.sessionId);
     if (session.refused) return session;
     if (input.sender.role === "worker") {
+      const { handOut } = input.sender;
+      if (handOut !== undefined) {
+        const item = unit.work(handOut.workId);
+        const live = item?.sessionId === input.sessionId && isHandOutLive(item, handOut.number);
+        if (!live) return handOutOver(handOut.workId);
+      }
       const stranger = notHolder(unit, session.value, input.sender.workerId);
       if (stranger !== undefined) return refuse("forbidden", stranger);
     }

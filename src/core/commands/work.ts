@@ -1,15 +1,18 @@
 import { decide, undeliver, type WorkCommand } from "../decide.ts";
 import { done, type Outcome } from "../faults.ts";
+import { isHandOutLive } from "../lease.ts";
 import { type MetadataPatch, mergeMetadata } from "../metadata.ts";
 import type { Beat, WorkRecord } from "../records.ts";
 import { type Micros, msToMicros } from "../time.ts";
 import { followWork } from "../turn.ts";
 import type { Unit } from "../unit.ts";
-import { define, findQueue, noSuchWork } from "./command.ts";
+import { define, findQueue, handOutOver, noSuchWork } from "./command.ts";
 
 export interface WorkTarget {
   readonly environmentId: string;
   readonly workId: string;
+  /** The hand-out that the caller proved to act for; once it is over, the call is refused whatever else it says. */
+  readonly handOut?: number | undefined;
 }
 
 export interface PollInput {
@@ -50,7 +53,7 @@ export const poll = define<PollInput, Claim | null>({
 });
 
 /** Takes back a delivery whose caller was gone before the answer could be written. */
-export const takeBackDelivery = define<WorkTarget & { readonly handOut: number }, boolean>({
+export const takeBackDelivery = define<Required<WorkTarget> & { readonly handOut: number }, boolean>({
   needs: (input, needs) => void needs.works.add(input.workId),
   apply(unit, input) {
     const item = unit.work(input.workId);
@@ -69,6 +72,7 @@ function change(unit: Unit, target: WorkTarget, command: WorkCommand, reason?: s
   if (before === undefined || before.environmentId !== target.environmentId) {
     return noSuchWork(target.workId, target.environmentId);
   }
+  if (target.handOut !== undefined && !isHandOutLive(before, target.handOut)) return handOutOver(target.workId);
   const decided = decide(before, command, unit.now, environment.value.policy);
   if (decided.refused) return decided;
   const after = decided.value.item;
@@ -158,6 +162,7 @@ export const updateWork = define<WorkTarget & { readonly metadata: MetadataPatch
     if (item === undefined || item.environmentId !== input.environmentId) {
       return noSuchWork(input.workId, input.environmentId);
     }
+    if (input.handOut !== undefined && !isHandOutLive(item, input.handOut)) return handOutOver(input.workId);
     if (input.metadata === undefined) return done(item);
     const merged = mergeMetadata(item.metadata, input.metadata);
     if (merged.refused) return merged;
