@@ -3,10 +3,10 @@ import { INPUT_EVENT_TYPES } from "../../core/event-types.ts";
 import type { AgentRecord, EnvironmentRecord, SessionRecord, TokenRecord, WorkRecord } from "../../core/records.ts";
 import { type Changes, claimRows, type Loaded, type Needs } from "../../core/unit.ts";
 import type { Backend } from "../batcher.ts";
+import { AGENT, AGENT_VERSION, ENVIRONMENT, EVENT, SESSION, TOKEN, WORK } from "../rows/index.ts";
 import { StoreUnavailable } from "../store.ts";
 import { type Database, type Row, SQLITE, type Statement, sqliteCode } from "./driver.ts";
-import { AGENT, AGENT_VERSION, ENVIRONMENT, EVENT, SESSION, TOKEN, WORK } from "./rows.ts";
-import { TableAccess } from "./tables.ts";
+import { insertInto, TableAccess } from "./tables.ts";
 
 /** Rows kept in memory per table. A row can hold 40 KB of metadata, so this also bounds the memory. */
 const CACHED = { environments: 1_024, sessions: 4_096, works: 4_096, tokens: 256, agents: 256 } as const;
@@ -43,14 +43,9 @@ export class SqliteBackend implements Backend {
     this.works = new TableAccess(database, WORK, CACHED.works);
     this.tokens = new TableAccess(database, TOKEN, CACHED.tokens);
     this.agents = new TableAccess(database, AGENT, CACHED.agents);
-    this.#insertVersion = database.prepare(
-      `INSERT INTO agent_version (${AGENT_VERSION.columns.join(", ")})
-       VALUES (${AGENT_VERSION.columns.map(() => "?").join(", ")}) ON CONFLICT DO NOTHING`,
-    );
+    this.#insertVersion = database.prepare(`${insertInto(AGENT_VERSION)} ON CONFLICT DO NOTHING`);
     this.#version = database.prepare("SELECT * FROM agent_version WHERE id = ? AND version = ?");
-    this.#insertEvent = database.prepare(
-      `INSERT INTO event (${EVENT.columns.join(", ")}) VALUES (${EVENT.columns.map(() => "?").join(", ")})`,
-    );
+    this.#insertEvent = database.prepare(insertInto(EVENT));
     this.#markProcessed = database.prepare(
       `UPDATE event SET processed_at = ? WHERE session_id = ? AND id > ? AND id <= ?
        AND processed_at IS NULL AND type IN (${INPUT_EVENT_TYPES.map((type) => `'${type}'`).join(", ")})`,

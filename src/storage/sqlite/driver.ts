@@ -2,8 +2,7 @@ import type { DatabaseSync } from "@photostructure/sqlite";
 
 export type Database = InstanceType<typeof DatabaseSync>;
 export type Statement = ReturnType<Database["prepare"]>;
-export type Value = null | number | string;
-export type Row = Record<string, Value>;
+export type { Row, Value } from "../rows/index.ts";
 
 type Driver = { DatabaseSync: typeof DatabaseSync };
 

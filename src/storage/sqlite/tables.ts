@@ -1,6 +1,11 @@
+import type { Table } from "../rows/index.ts";
 import { RowCache } from "./cache.ts";
 import type { Database, Row, Statement } from "./driver.ts";
-import type { Table } from "./rows.ts";
+
+export function insertInto({ name, columns }: Pick<Table<never>, "name" | "columns">): string {
+  const names = Object.keys(columns);
+  return `INSERT INTO ${name} (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`;
+}
 
 /** One table: read by key through the cache, insert, update. Statements are prepared once. */
 export class TableAccess<Record extends { readonly id: string }> {
@@ -11,13 +16,11 @@ export class TableAccess<Record extends { readonly id: string }> {
   readonly cache: RowCache<Record>;
 
   constructor(database: Database, table: Table<Record>, cached: number) {
-    const [key, ...others] = table.columns;
+    const [key, ...others] = Object.keys(table.columns);
     this.#table = table;
     this.cache = new RowCache(cached);
     this.#get = database.prepare(`SELECT * FROM ${table.name} WHERE ${key} = ?`);
-    this.#insert = database.prepare(
-      `INSERT INTO ${table.name} (${table.columns.join(", ")}) VALUES (${table.columns.map(() => "?").join(", ")})`,
-    );
+    this.#insert = database.prepare(insertInto(table));
     const assignments = others.map((column, index) => `${column} = ?${index + 2}`);
     this.#update = database.prepare(`UPDATE ${table.name} SET ${assignments.join(", ")} WHERE ${key} = ?1`);
   }
