@@ -33,6 +33,13 @@ export const LIMIT_SETTINGS = {
     "Open connections; further ones are closed at once.",
   ),
   maxWaiters: limit("maxWaiters", "<count>", [1, 1_000_000], "Polls that may wait at once; a further one is a 429."),
+  maxStreams: limit("maxStreams", "<count>", [1, 1_000_000], "Open event streams; a further one is a 429."),
+  maxStreamBufferBytes: limit(
+    "maxStreamBufferBytes",
+    "<bytes>",
+    [65_536, 1_073_741_824],
+    "Bytes that may wait for one slow reader of a stream; with more it is disconnected and can resume.",
+  ),
   maxHeaderBytes: limit("maxHeaderBytes", "<bytes>", [1_024, 1_048_576], "Bytes of one request's headers."),
   headersTimeoutMs: limit(
     "headersTimeoutMs",

@@ -24,6 +24,7 @@ import {
   choiceParam,
   expectedHeartbeat,
   type IntegerRange,
+  idHeader,
   idParam,
   integerParam,
   listParam,
@@ -43,6 +44,9 @@ import {
   workShape,
 } from "./shapes.ts";
 
+/** Roles of tokens, and the bearer of a `Work-Token`, who may act for one hand-out of one item. */
+export type CallerRole = TokenRole | "hand_out";
+
 /** Everything that is known of one call. Routes, OpenAPI, the client and the reference docs are derived from it. */
 export interface Operation {
   readonly method: "GET" | "POST" | "DELETE";
@@ -50,7 +54,7 @@ export interface Operation {
   readonly path: string;
   readonly summary: string;
   /** Who may call it besides `admin`. A worker token reaches only what belongs to its environment. */
-  readonly roles: readonly Exclude<TokenRole, "admin">[];
+  readonly roles: readonly Exclude<CallerRole, "admin">[];
   readonly headers?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodObject;
@@ -59,6 +63,8 @@ export interface Operation {
   readonly errors: readonly FaultKind[];
   /** Ours; not part of the published API. */
   readonly extension?: true;
+  /** Answers with server-sent events, each of them a `response`. */
+  readonly stream?: true;
 }
 
 export const BASE_PATH = "/api/v1/cloud";
@@ -77,6 +83,8 @@ const pageLimit = { min: 1, max: LIMITS.page.max };
 const workerId = {
   "worker-id": nameHeader("Worker-ID", "A stable name that the worker chose for itself. It is no credential."),
 };
+
+const lastEventId = idHeader("event", "Everything after this event. Left out: only what comes from now on.");
 
 const WORK = "/environments/{environment_id}/work";
 const ITEM = `${WORK}/{work_id}`;
@@ -136,7 +144,7 @@ export const OPERATIONS = {
     method: "GET",
     path: ITEM,
     summary: "Get one item",
-    roles: ["client", "worker"],
+    roles: ["client", "worker", "hand_out"],
     response: workShape,
     errors: ["invalid_request", "not_found"],
   }),
@@ -144,7 +152,7 @@ export const OPERATIONS = {
     method: "POST",
     path: ITEM,
     summary: "Merge metadata into an item",
-    roles: ["worker"],
+    roles: ["worker", "hand_out"],
     body: updateWorkBody,
     response: workShape,
     errors: ["invalid_request", "not_found"],
@@ -153,7 +161,7 @@ export const OPERATIONS = {
     method: "POST",
     path: `${ITEM}/ack`,
     summary: "Take a delivered item: its lease begins",
-    roles: ["worker"],
+    roles: ["worker", "hand_out"],
     headers: z.object(workerId),
     response: workShape,
     errors: ["invalid_request", "not_found", "work_conflict"],
@@ -162,7 +170,7 @@ export const OPERATIONS = {
     method: "POST",
     path: `${ITEM}/heartbeat`,
     summary: "Extend the lease of an item",
-    roles: ["worker"],
+    roles: ["worker", "hand_out"],
     headers: z.object({
       ...workerId,
       "idempotency-key": nameHeader("Idempotency-Key", "The same for every try of one heartbeat. Extension."),
@@ -186,7 +194,7 @@ export const OPERATIONS = {
     method: "POST",
     path: `${ITEM}/stop`,
     summary: "Ask an item to stop, confirm that it has, or force it",
-    roles: ["client", "worker"],
+    roles: ["client", "worker", "hand_out"],
     headers: z.object(workerId),
     body: stopWorkBody,
     response: workShape,
@@ -196,7 +204,7 @@ export const OPERATIONS = {
     method: "POST",
     path: `${ITEM}/release`,
     summary: "Give an item back, so that another worker takes it",
-    roles: ["worker"],
+    roles: ["worker", "hand_out"],
     headers: z.object(workerId),
     body: releaseWorkBody,
     response: workShape,
@@ -293,7 +301,7 @@ export const OPERATIONS = {
     method: "GET",
     path: SESSION,
     summary: "Get one session",
-    roles: ["client", "worker"],
+    roles: ["client", "worker", "hand_out"],
     response: sessionShape,
     errors: ["not_found"],
   }),
@@ -334,7 +342,7 @@ export const OPERATIONS = {
     method: "POST",
     path: `${SESSION}/events`,
     summary: "Add events to a session: all of them or none",
-    roles: ["client", "worker"],
+    roles: ["client", "worker", "hand_out"],
     headers: z.object(workerId),
     body: sendEventsBody,
     response: z.object({ data: z.array(eventShape) }),
@@ -343,8 +351,16 @@ export const OPERATIONS = {
   listEvents: operation({
     method: "GET",
     path: `${SESSION}/events`,
-    summary: "List the events of a session, oldest first",
-    roles: ["client", "worker"],
+    summary: "List the events of a session, oldest first; with `Accept: text/event-stream`, follow them",
+    roles: ["client", "worker", "hand_out"],
+    headers: z.object({
+      accept: z
+        .unknown()
+        .transform((value) => String(value).includes("text/event-stream"))
+        .meta({ type: "string" })
+        .optional(),
+      "last-event-id": lastEventId,
+    }),
     query: z.object({
       limit: limit({ min: 1, max: LIMITS.eventsPage.max }, LIMITS.eventsPage.default),
       ...cursors("event"),
@@ -353,6 +369,20 @@ export const OPERATIONS = {
     }),
     response: listOf(eventShape),
     errors: ["invalid_request", "not_found"],
+  }),
+
+  streamEvents: operation({
+    method: "GET",
+    path: `${SESSION}/events/stream`,
+    summary: "Follow the events of a session as they happen (server-sent events)",
+    roles: ["client", "worker", "hand_out"],
+    headers: z.object({
+      "last-event-id": lastEventId,
+    }),
+    query: z.object({ after_id: idParam("event", "The same as `Last-Event-ID`, which wins.") }),
+    response: eventShape,
+    errors: ["invalid_request", "not_found"],
+    stream: true,
   }),
 
   createAgent: operation({

@@ -90,6 +90,21 @@ export function idParam(kind: IdKind, description: string) {
   ).optional();
 }
 
+/** A cursor in a header. An empty one counts as not sent. */
+export function idHeader(kind: IdKind, description: string) {
+  return z
+    .unknown()
+    .transform((value, context): string | undefined => {
+      if (value === undefined || value === "") return undefined;
+      if (isId(kind, value)) return value;
+      const expected = `must be an id that begins with ${ID_PREFIXES[kind]} followed by 32 hex digits`;
+      context.addIssue({ code: "custom", message: expected });
+      return z.NEVER;
+    })
+    .meta({ type: "string", pattern: idPattern(kind), description })
+    .optional();
+}
+
 export const idPattern = (kind: IdKind): string => `^${ID_PREFIXES[kind]}[0-9a-f]{32}$`;
 
 /** An id in a body. */

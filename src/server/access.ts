@@ -15,10 +15,22 @@ export function denied(
     const allowed = ["admin", ...operation.roles].join(" or ");
     return refuse("forbidden", `This needs a token of role ${allowed}; yours has role ${role}.`);
   }
+  if (role === "hand_out") return deniedHandOut(principal, path);
   if (role !== "worker" || path.environment_id === undefined || path.environment_id === principal.environmentId) {
     return undefined;
   }
   return refuse("forbidden", "This worker token is bound to another environment.");
+}
+
+/** A Work-Token reaches its item and the session of that, nothing else. */
+function deniedHandOut(
+  { environmentId, handOut }: Principal,
+  path: Readonly<Record<string, string>>,
+): Refused | undefined {
+  const { environment_id = environmentId, work_id = handOut?.workId, session_id = handOut?.sessionId } = path;
+  if (environment_id === environmentId && work_id === handOut?.workId && session_id === handOut?.sessionId)
+    return undefined;
+  return refuse("forbidden", "A Work-Token is good for its own work item and the session of that.");
 }
 
 /**

@@ -7,7 +7,7 @@ import { type Fault, FaultError, type Outcome, type Refused, refuse } from "../c
 import { StoreUnavailable } from "../storage/store.ts";
 import { denied, deniedSession } from "./access.ts";
 import { sendFault, sendJson } from "./answers.ts";
-import type { Call, Handler, Services } from "./handlers/handler.ts";
+import { type Call, type Handler, type Services, StreamAnswer } from "./handlers/handler.ts";
 import { HANDLERS } from "./handlers/index.ts";
 import { parseJson } from "./json.ts";
 import type { Logger } from "./log.ts";
@@ -111,7 +111,7 @@ function observe(app: FastifyInstance, { metrics, log, draining }: AppParts): vo
           operation,
           status: reply.statusCode,
           ms: Math.round(ms * 100) / 100,
-          token: request.principal?.tokenId,
+          caller: request.principal?.tokenId,
         },
         "request",
       );
@@ -143,7 +143,10 @@ function addRoute(app: FastifyInstance, name: OperationName, { services, log }: 
     handler: async (request, reply) => {
       const outcome = await run(request, reply);
       if (outcome.refused) sendFault(reply, request.id, outcome.refused, workApi);
-      else sendJson(reply, 200, outcome.value);
+      else if (outcome.value instanceof StreamAnswer) {
+        reply.hijack();
+        outcome.value.start(reply.raw, request.id);
+      } else sendJson(reply, 200, outcome.value);
       return reply;
     },
   });

@@ -4,6 +4,10 @@ export const SERVER_LIMITS = {
   maxConnections: 25_000,
   /** Polls that may be parked at once; a further one is a 429. */
   maxWaiters: 20_000,
+  /** Event streams that may be open at once; a further one is a 429. */
+  maxStreams: 10_000,
+  /** Bytes that wait for one slow reader of a stream; with more, its connection is closed, and it can resume. */
+  maxStreamBufferBytes: 1_048_576,
   /** Bytes of one request's headers. */
   maxHeaderBytes: 16_384,
   /** How long a client may take to send its headers, and its whole request. */

@@ -76,6 +76,7 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
 
 const HEADER_NAMES: Readonly<Record<string, string>> = {
   "worker-id": "Worker-ID",
+  "last-event-id": "Last-Event-ID",
   "idempotency-key": "Idempotency-Key",
 };
 

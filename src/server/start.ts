@@ -4,6 +4,7 @@ import { openSqliteStore } from "../storage/sqlite/store.ts";
 import { type Store, StoreRefused } from "../storage/store.ts";
 import { VERSION } from "../version.ts";
 import { createApp } from "./app.ts";
+import { EventHub } from "./event-hub.ts";
 import { createLogger, type Logger } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { SERVER_LIMITS, type ServerLimits, type ServerOptions } from "./options.ts";
@@ -11,6 +12,7 @@ import { addProbes } from "./probes.ts";
 import { Sweeper } from "./sweeper.ts";
 import { ADMIN_TOKEN_MIN_CHARACTERS, Authenticator, hashSecret, newSecret } from "./tokens.ts";
 import { WaitingRoom } from "./waiting-room.ts";
+import { WORK_TOKEN_KEY, WorkTokens } from "./work-tokens.ts";
 
 export interface RunningServer {
   /** Where it listens, without a path, such as `http://127.0.0.1:8787`. */
@@ -39,18 +41,26 @@ export async function startServer(
   const limits = limitsOf(options);
   const log = createLogger(options.logLevel ?? "info");
   const store = await openStore();
-  const tokens = new Authenticator(store, options.adminToken);
+  const workTokens = new WorkTokens(await store.secret(WORK_TOKEN_KEY));
+  const tokens = new Authenticator(store, workTokens, options.adminToken);
+  const events = new EventHub(store, limits, (principal) => tokens.stillValid(principal));
   const waitingRoom = new WaitingRoom(store, limits.maxWaiters);
   const metrics = new Metrics(store, waitingRoom);
   const sweeper = new Sweeper(store, tokens, metrics, log, limits.sweepMs);
   let draining = false;
-  const app = createApp({ services: { store, tokens, waitingRoom }, metrics, log, limits, draining: () => draining });
+  const app = createApp({
+    services: { store, tokens, workTokens, waitingRoom, events },
+    metrics,
+    log,
+    limits,
+    draining: () => draining,
+  });
   addProbes(app, { store, metrics, version: VERSION, metricsToken: options.metricsToken, draining: () => draining });
 
   let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> => {
     draining = true;
-    stopping ??= shutDown({ app, waitingRoom, sweeper, tokens, store, log }, limits.drainMs);
+    stopping ??= shutDown({ app, waitingRoom, events, sweeper, tokens, store, log }, limits.drainMs);
     return stopping;
   };
   try {
@@ -92,14 +102,19 @@ async function firstAdminToken(store: Store): Promise<string | undefined> {
 interface Parts {
   readonly app: FastifyInstance;
   readonly waitingRoom: WaitingRoom;
+  readonly events: EventHub;
   readonly sweeper: Sweeper;
   readonly tokens: Authenticator;
   readonly store: Store;
   readonly log: Logger;
 }
 
-async function shutDown({ app, waitingRoom, sweeper, tokens, store, log }: Parts, drainMs: number): Promise<void> {
+async function shutDown(
+  { app, waitingRoom, events, sweeper, tokens, store, log }: Parts,
+  drainMs: number,
+): Promise<void> {
   waitingRoom.close();
+  events.close();
   const overdue = setTimeout(() => app.server.closeAllConnections(), drainMs);
   await app.close();
   clearTimeout(overdue);

@@ -1,14 +1,22 @@
 import { hash, randomBytes, timingSafeEqual } from "node:crypto";
-import type { TokenRecord, TokenRole } from "../core/records.ts";
+import type { CallerRole } from "../contract/operations.ts";
+import { isHandOutLive } from "../core/lease.ts";
+import type { TokenRecord } from "../core/records.ts";
 import type { Micros } from "../core/time.ts";
 import type { Store } from "../storage/store.ts";
+import { isWorkToken, type WorkTokenClaim, type WorkTokens } from "./work-tokens.ts";
 
 /** Who calls. */
 export interface Principal {
+  /** The token's id, or the item of a Work-Token: for the log. */
   readonly tokenId: string;
-  readonly role: TokenRole;
-  /** The one environment of a worker token. */
+  readonly role: CallerRole;
+  /** The one environment of a worker token or a Work-Token. */
   readonly environmentId: string | null;
+  /** What a Work-Token is good for. */
+  readonly handOut?: { readonly workId: string; readonly sessionId: string; readonly number: number };
+  /** Of the token's secret; `undefined` where nothing has to be looked up again. */
+  readonly hash?: string;
 }
 
 /** How long an answer of the store about a token is believed: revocation is seen everywhere within this time. */
@@ -38,18 +46,20 @@ export const CONFIGURED_ADMIN: Principal = { tokenId: "configured", role: "admin
 /** Turns bearer tokens into principals. Secrets are hashed at once and never kept. */
 export class Authenticator {
   readonly #store: Store;
+  readonly #workTokens: WorkTokens;
   readonly #adminHash: string | undefined;
   readonly #known = new Map<string, Known>();
   #usedAt = new Map<string, Micros>();
 
-  constructor(store: Store, adminToken: string | undefined) {
+  constructor(store: Store, workTokens: WorkTokens, adminToken: string | undefined) {
     this.#store = store;
+    this.#workTokens = workTokens;
     this.#adminHash = adminToken === undefined ? undefined : hashSecret(adminToken);
   }
 
   /** The caller, when that can be told without asking the store; `undefined` when it has to be asked. */
   fromMemory(secret: string): Principal | undefined {
-    if (secret.length > MAX_TOKEN_CHARACTERS) return undefined;
+    if (secret.length > MAX_TOKEN_CHARACTERS || isWorkToken(secret)) return undefined;
     const hashed = hashSecret(secret);
     if (this.#adminHash !== undefined && sameHash(hashed, this.#adminHash)) return CONFIGURED_ADMIN;
     const known = this.#known.get(hashed);
@@ -66,12 +76,36 @@ export class Authenticator {
    */
   async fromStore(secret: string): Promise<Principal | undefined> {
     if (secret.length > MAX_TOKEN_CHARACTERS) return undefined;
-    const hashed = hashSecret(secret);
+    if (isWorkToken(secret)) return this.#ofHandOut(this.#workTokens.read(secret));
+    return this.#ofHash(hashSecret(secret));
+  }
+
+  /** Whether a caller whose request goes on for long, such as a stream, may still have it. */
+  async stillValid(principal: Principal): Promise<boolean> {
+    if (principal.handOut !== undefined) {
+      const { workId, number } = principal.handOut;
+      return (await this.#ofHandOut({ workId, handOut: number })) !== undefined;
+    }
+    return principal.hash === undefined || (await this.#ofHash(principal.hash)) !== undefined;
+  }
+
+  async #ofHandOut(claim: WorkTokenClaim | undefined): Promise<Principal | undefined> {
+    const item = claim && (await this.#store.getWork(claim.workId));
+    if (claim === undefined || item === undefined || !isHandOutLive(item, claim.handOut)) return undefined;
+    return {
+      tokenId: claim.workId,
+      role: "hand_out",
+      environmentId: item.environmentId,
+      handOut: { workId: claim.workId, sessionId: item.sessionId, number: claim.handOut },
+    };
+  }
+
+  async #ofHash(hashed: string): Promise<Principal | undefined> {
     this.#known.delete(hashed);
     const [token, now] = await Promise.all([this.#store.findToken(hashed), this.#store.now()]);
     if (token === undefined || !sameHash(hashed, token.hash) || token.revokedAt !== null) return undefined;
     if (token.expiresAt !== null && token.expiresAt <= now) return undefined;
-    const principal = { tokenId: token.id, role: token.role, environmentId: token.environmentId };
+    const principal = { tokenId: token.id, role: token.role, environmentId: token.environmentId, hash: hashed };
     const steady = performance.now();
     const expiresAt = token.expiresAt === null ? Number.POSITIVE_INFINITY : steady + (token.expiresAt - now) / 1_000;
     if (this.#known.size >= MAX_CACHED) this.#known.clear();

@@ -74,6 +74,7 @@ export interface Store {
   listEnvironments(page: PageRequest, filter: { includeArchived: boolean }): Promise<Page<EnvironmentRecord>>;
   getSession(id: string): Promise<SessionRecord | undefined>;
   listSessions(page: PageRequest, filter: SessionFilter): Promise<Page<SessionRecord>>;
+  /** A page ends early, with `hasMore`, once its payloads exceed `PAGE_BYTES`. */
   listEvents(sessionId: string, page: PageRequest, filter: EventFilter): Promise<Page<EventRecord>>;
   getWork(id: string): Promise<WorkRecord | undefined>;
   listWork(

@@ -1,16 +1,30 @@
+import type { ServerResponse } from "node:http";
 import type { OperationName, OperationRequest, OperationResponse } from "../../contract/operations.ts";
 import { noSuchSession, notSelfHosted } from "../../core/commands/command.ts";
 import { done, type Outcome, refuse } from "../../core/faults.ts";
 import type { EnvironmentRecord } from "../../core/records.ts";
 import type { Store } from "../../storage/store.ts";
+import type { EventHub } from "../event-hub.ts";
 import type { Authenticator, Principal } from "../tokens.ts";
 import type { WaitingRoom } from "../waiting-room.ts";
+import type { WorkTokens } from "../work-tokens.ts";
 
 /** What handlers work with. */
 export interface Services {
   readonly store: Store;
   readonly tokens: Authenticator;
+  readonly workTokens: WorkTokens;
   readonly waitingRoom: WaitingRoom;
+  readonly events: EventHub;
+}
+
+/** An answer that is written as it happens. */
+export class StreamAnswer {
+  readonly start: (response: ServerResponse, requestId: string) => void;
+
+  constructor(start: (response: ServerResponse, requestId: string) => void) {
+    this.start = start;
+  }
 }
 
 export interface Call<Name extends OperationName> extends OperationRequest<Name> {
@@ -21,7 +35,11 @@ export interface Call<Name extends OperationName> extends OperationRequest<Name>
   readonly setHeader: (name: string, value: string) => void;
 }
 
-export type Handler<Name extends OperationName> = (call: Call<Name>) => Promise<Outcome<OperationResponse<Name>>>;
+type Answer<Name extends OperationName> = Name extends "streamEvents"
+  ? StreamAnswer
+  : OperationResponse<Name> | StreamAnswer;
+
+export type Handler<Name extends OperationName> = (call: Call<Name>) => Promise<Outcome<Answer<Name>>>;
 
 export type Handlers = { readonly [Name in OperationName]: Handler<Name> };
 

@@ -3,14 +3,16 @@ import { presentHeartbeat, presentPage, presentStats, presentWork } from "../../
 import { noSuchWork } from "../../core/commands/command.ts";
 import { done } from "../../core/faults.ts";
 import { clampTtlSeconds, DEFAULT_RECLAIM_MS } from "../../core/lease.ts";
+import type { Principal } from "../tokens.ts";
 import { answer, type Handler, queueOf } from "./handler.ts";
 
 /** A worker that has not polled for this long does not count as polling. */
 const POLLING_WITHIN_MS = 30_000;
 
-const target = (path: { readonly environment_id: string; readonly work_id: string }) => ({
+const target = (path: { readonly environment_id: string; readonly work_id: string }, principal: Principal) => ({
   environmentId: path.environment_id,
   workId: path.work_id,
+  handOut: principal.handOut?.number,
 });
 
 const pollWork: Handler<"pollWork"> = async ({ path, query, headers, services, onHangUp, setHeader }) => {
@@ -21,7 +23,11 @@ const pollWork: Handler<"pollWork"> = async ({ path, query, headers, services, o
   const waitMs = Math.max(query.block_ms ?? 0, (headers.prefer ?? 0) * 1_000);
   const reclaimOlderThanMs = query.reclaim_older_than_ms ?? DEFAULT_RECLAIM_MS;
   const polled = await services.waitingRoom.poll({ environmentId, workerId, reclaimOlderThanMs, waitMs }, onHangUp);
-  return answer(polled, (item) => (item === null ? null : presentWork(item)));
+  return answer(polled, (item) => {
+    if (item === null) return null;
+    setHeader("work-token", services.workTokens.issue(item));
+    return presentWork(item);
+  });
 };
 
 const listWork: Handler<"listWork"> = async ({ path, query, services: { store } }) => {
@@ -49,15 +55,18 @@ const getWork: Handler<"getWork"> = async ({ path, services: { store } }) => {
   return done(presentWork(item));
 };
 
-const updateWork: Handler<"updateWork"> = async ({ path, body, services: { store } }) =>
-  answer(await store.execute("updateWork", { ...target(path), metadata: body.metadata }), presentWork);
+const updateWork: Handler<"updateWork"> = async ({ path, body, principal, services: { store } }) =>
+  answer(await store.execute("updateWork", { ...target(path, principal), metadata: body.metadata }), presentWork);
 
-const ackWork: Handler<"ackWork"> = async ({ path, headers, services: { store } }) =>
-  answer(await store.execute("ack", { ...target(path), workerId: headers["worker-id"] ?? null }), presentWork);
+const ackWork: Handler<"ackWork"> = async ({ path, headers, principal, services: { store } }) =>
+  answer(
+    await store.execute("ack", { ...target(path, principal), workerId: headers["worker-id"] ?? null }),
+    presentWork,
+  );
 
-const heartbeatWork: Handler<"heartbeatWork"> = async ({ path, query, headers, services: { store } }) => {
+const heartbeatWork: Handler<"heartbeatWork"> = async ({ path, query, headers, principal, services: { store } }) => {
   const outcome = await store.execute("heartbeat", {
-    ...target(path),
+    ...target(path, principal),
     workerId: headers["worker-id"] ?? null,
     expected: query.expected_last_heartbeat?.at,
     ttlSeconds: clampTtlSeconds(query.desired_ttl_seconds),
@@ -67,9 +76,9 @@ const heartbeatWork: Handler<"heartbeatWork"> = async ({ path, query, headers, s
   return answer(outcome, presentHeartbeat);
 };
 
-const stopWork: Handler<"stopWork"> = async ({ path, headers, body, services: { store } }) => {
+const stopWork: Handler<"stopWork"> = async ({ path, headers, body, principal, services: { store } }) => {
   const outcome = await store.execute("stop", {
-    ...target(path),
+    ...target(path, principal),
     force: body.force ?? false,
     workerId: headers["worker-id"] ?? null,
     processedThrough: body.processed_through,
@@ -77,9 +86,9 @@ const stopWork: Handler<"stopWork"> = async ({ path, headers, body, services: { 
   return answer(outcome, presentWork);
 };
 
-const releaseWork: Handler<"releaseWork"> = async ({ path, headers, body, services: { store } }) => {
+const releaseWork: Handler<"releaseWork"> = async ({ path, headers, body, principal, services: { store } }) => {
   const outcome = await store.execute("release", {
-    ...target(path),
+    ...target(path, principal),
     workerId: headers["worker-id"] ?? null,
     delayMs: body.delay_ms ?? 0,
     reason: body.reason,

@@ -6,6 +6,7 @@ import type { Backend } from "../batcher.ts";
 import { AGENT, AGENT_VERSION, ENVIRONMENT, EVENT, SESSION, TOKEN, WORK } from "../rows/index.ts";
 import { StoreUnavailable } from "../store.ts";
 import { type Database, type Row, SQLITE, type Statement, sqliteCode } from "./driver.ts";
+import { QUEUE_SQL } from "./queue-sql.ts";
 import { insertInto, TableAccess } from "./tables.ts";
 
 /** Rows kept in memory per table. A row can hold 40 KB of metadata, so this also bounds the memory. */
@@ -50,29 +51,12 @@ export class SqliteBackend implements Backend {
       `UPDATE event SET processed_at = ? WHERE session_id = ? AND id > ? AND id <= ?
        AND processed_at IS NULL AND type IN (${INPUT_EVENT_TYPES.map((type) => `'${type}'`).join(", ")})`,
     );
-    // Named, because without statistics SQLite prefers the index over all items, and reads every stopped one.
-    this.#ready = database.prepare(
-      `SELECT id FROM work INDEXED BY work_ready WHERE environment_id = ? AND state = 'queued' AND delivered_at IS NULL
-       AND available_at IS NULL ORDER BY id LIMIT ?`,
-    );
-    this.#delivered = database.prepare(
-      `SELECT id FROM work WHERE environment_id = ? AND state = 'queued' AND delivered_at IS NOT NULL
-       AND delivered_at <= ? ORDER BY id LIMIT ?`,
-    );
-    this.#delayed = database.prepare(
-      `SELECT id FROM work WHERE environment_id = ? AND state = 'queued' AND available_at IS NOT NULL
-       AND available_at <= ? ORDER BY id LIMIT ?`,
-    );
-    this.#due = database.prepare(
-      "SELECT id FROM work WHERE sweep_at IS NOT NULL AND sweep_at <= ? ORDER BY sweep_at LIMIT ?",
-    );
-    this.#hasSession = database.prepare(
-      "SELECT 1 FROM session WHERE environment_id = ? AND deleted_at IS NULL LIMIT 1",
-    );
-    this.#toolResult = database.prepare(
-      `SELECT 1 FROM event WHERE session_id = ? AND json_extract(payload, '$.tool_use_id') = ?
-       AND type = 'user.tool_result'`,
-    );
+    this.#ready = database.prepare(QUEUE_SQL.ready);
+    this.#delivered = database.prepare(QUEUE_SQL.delivered);
+    this.#delayed = database.prepare(QUEUE_SQL.delayed);
+    this.#due = database.prepare(QUEUE_SQL.due);
+    this.#hasSession = database.prepare(QUEUE_SQL.hasSession);
+    this.#toolResult = database.prepare(QUEUE_SQL.toolResult);
     this.#begin = database.prepare("BEGIN IMMEDIATE");
     this.#commit = database.prepare("COMMIT");
   }

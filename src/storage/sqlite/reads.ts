@@ -1,5 +1,5 @@
 import { DEFAULT_RECLAIM_MS } from "../../core/lease.ts";
-import { type Page, type PageRequest, pageScan, toPage } from "../../core/page.ts";
+import { PAGE_BYTES, type Page, type PageRequest, pageScan, toPage } from "../../core/page.ts";
 import type {
   AgentRecord,
   AgentVersionRecord,
@@ -52,7 +52,7 @@ export class SqliteReads {
   events(sessionId: string, page: PageRequest, filter: EventFilter): Page<EventRecord> {
     const conditions = [where("session_id = ?", sessionId)];
     if (filter.types !== undefined) conditions.push(among("type", filter.types));
-    return this.#page(EVENT, page, conditions);
+    return this.#page(EVENT, page, conditions, (row) => (row.payload as string).length);
   }
 
   works(environmentId: string, page: PageRequest, filter: { state?: WorkState | undefined }): Page<WorkRecord> {
@@ -201,17 +201,21 @@ export class SqliteReads {
     table: Table<Record>,
     request: PageRequest,
     conditions: readonly Condition[],
+    bytesOf: (row: Row) => number = () => 0,
   ): Page<Record> {
     const scan = pageScan(request);
     const all = scan.bound === null ? conditions : [...conditions, where(`id ${scan.operator} ?`, scan.bound)];
     const filter = all.length === 0 ? "" : `WHERE ${all.map((condition) => condition.sql).join(" AND ")}`;
     const sql = `SELECT * FROM ${table.name} ${filter} ORDER BY id ${scan.direction} LIMIT ?`;
     const values = all.flatMap((condition) => condition.values);
-    const rows = this.#statement(sql).all(...values, scan.rows) as Row[];
-    return toPage(
-      request,
-      rows.map((row) => table.record(row)),
-    );
+    const records: Record[] = [];
+    let bytes = 0;
+    for (const row of this.#statement(sql).iterate(...values, scan.rows) as Iterable<Row>) {
+      records.push(table.record(row));
+      bytes += bytesOf(row);
+      if (bytes > PAGE_BYTES) return toPage(request, records, true);
+    }
+    return toPage(request, records);
   }
 
   #statement(sql: string): Statement {

@@ -1,0 +1,22 @@
+/**
+ * How the queue is read. Each statement names its partial index: without statistics, which a young database has none of,
+ * SQLite may prefer the index over all items and read past every stopped one.
+ */
+export const QUEUE_SQL = {
+  /** Never delivered: in claim order, so that the first entry is the next item however many wait behind it. */
+  ready: `SELECT id FROM work INDEXED BY work_ready WHERE environment_id = ? AND state = 'queued'
+    AND delivered_at IS NULL AND available_at IS NULL ORDER BY id LIMIT ?`,
+  /** Delivered and not acknowledged until an instant. */
+  delivered: `SELECT id FROM work INDEXED BY work_delivered WHERE environment_id = ? AND state = 'queued'
+    AND delivered_at IS NOT NULL AND delivered_at <= ? ORDER BY id LIMIT ?`,
+  /** Released with a delay that is over at an instant. */
+  delayed: `SELECT id FROM work INDEXED BY work_delayed WHERE environment_id = ? AND state = 'queued'
+    AND available_at IS NOT NULL AND available_at <= ? ORDER BY id LIMIT ?`,
+  /** Whatever a sweeper has to look at by an instant. */
+  due: `SELECT id FROM work INDEXED BY work_due WHERE sweep_at IS NOT NULL AND sweep_at <= ?
+    ORDER BY sweep_at LIMIT ?`,
+  hasSession: `SELECT 1 FROM session INDEXED BY session_environment WHERE environment_id = ? AND deleted_at IS NULL
+    LIMIT 1`,
+  toolResult: `SELECT 1 FROM event INDEXED BY event_tool_result WHERE session_id = ?
+    AND json_extract(payload, '$.tool_use_id') = ? AND type = 'user.tool_result'`,
+} as const;
