@@ -5,7 +5,8 @@ import { type Turn, TurnFailed } from "../../src/worker/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { runningWorker, temporaryFolder, testQueue } from "./support/queue.ts";
 
-const textOf = (event: Turn["events"][number] | undefined) => (event?.content as { text: string }[])[0]?.text ?? "";
+const textOf = (event: Turn["events"][number] | undefined): string =>
+  (event?.content as { text: string }[] | undefined)?.[0]?.text ?? "";
 const reply = (text: string) => ({ type: "agent.message", content: [{ type: "text", text }] });
 
 test("a session is run from its message to its reply, and its item ends as stopped", async () => {

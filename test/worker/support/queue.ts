@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { onTestFinished } from "vitest";
+import { onTestFailed, onTestFinished } from "vitest";
 import { CapstanClient, type Session, type SessionEvent, type Work } from "../../../src/client/index.ts";
 import { createWorker, type Worker, type WorkerEvent, type WorkerOptions } from "../../../src/worker/index.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -112,7 +112,11 @@ export async function runningWorker(
     ...options,
   });
   const ran = worker.run();
-  ran.catch(() => {});
+  let failure: unknown;
+  ran.catch((error) => {
+    failure = error;
+  });
+  onTestFailed(() => console.error("What the worker reported:", events, worker.status().line, failure));
   onTestFinished(() => worker.abort());
   return Object.assign(worker, { events, ran });
 }
