@@ -16,7 +16,7 @@ const RFC_3339 = /^(\d{4}-\d{2}-\d{2})[Tt]((?:[01]\d|2[0-3]):\d{2}:\d{2})(?:\.(\
 
 /**
  * Reads any RFC 3339 time. Digits finer than a microsecond are kept as a fraction, so that a value that is not exactly
- * a stored instant never compares equal to one.
+ * a stored instant never compares equal to one (until the year 2112, when half a microsecond is lost to rounding).
  *
  * @returns `undefined` when the text is not an RFC 3339 time.
  */
