@@ -48,7 +48,11 @@ function describe(operationId: string, operation: Operation, components: Record<
   const responses: Record<string, unknown> = {
     "200": {
       description: operation.summary,
-      content: { "application/json": { schema: schemaOf(operation.response, "output", components) } },
+      content: {
+        [operation.stream ? "text/event-stream" : "application/json"]: {
+          schema: schemaOf(operation.response, "output", components),
+        },
+      },
     },
   };
   for (const kind of [...operation.errors, ...COMMON_FAULTS]) {
@@ -103,10 +107,8 @@ function schemaOf(schema: z.ZodType, io: "input" | "output", components: Record<
   for (const [name, definition] of Object.entries(($defs ?? {}) as Record<string, JsonSchema>)) {
     components[name] = relocated(definition) as JsonSchema;
   }
-  const name = schema.meta()?.id;
-  if (typeof name !== "string") return relocated(rest) as JsonSchema;
-  components[name] = relocated(rest) as JsonSchema;
-  return { $ref: `#/components/schemas/${name}` };
+  // A named schema refers to its own definition, which has just been moved.
+  return relocated(rest) as JsonSchema;
 }
 
 function relocated(value: unknown): unknown {
