@@ -11,9 +11,9 @@ import type {
 } from "../../core/records.ts";
 import { type Micros, msToMicros } from "../../core/time.ts";
 import type { WorkState } from "../../core/transitions.ts";
+import { AGENT, AGENT_VERSION, ENVIRONMENT, EVENT, SESSION, type Table, TOKEN, WORK } from "../rows/index.ts";
 import type { EventFilter, QueueOutlook, QueueStats, SessionFilter, StateCount } from "../store.ts";
 import type { Database, Row, Statement, Value } from "./driver.ts";
-import { AGENT, AGENT_VERSION, ENVIRONMENT, EVENT, SESSION, type Table, TOKEN, WORK } from "./rows.ts";
 
 interface Condition {
   readonly sql: string;

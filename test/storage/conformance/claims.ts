@@ -57,25 +57,20 @@ export function claimTests(harness: StorageHarness): void {
     it("each go by their own window when they share a commit", async () => {
       const environment = await bench().environment();
       const items = [];
-      for (let n = 0; n < 5; n++) items.push(await bench().queued(environment.id));
+      for (let n = 0; n < 9; n++) items.push(await bench().queued(environment.id));
       const ids = items.map((item) => item.id);
-      // The youngest item was delivered longest ago, so that short windows see many items before it.
-      for (const item of items) {
-        await bench().poll(environment.id);
-        if (item.id !== ids[4]) continue;
-        bench().clock.advanceSeconds(10);
-        for (const _ of ids.slice(0, 4)) await bench().poll(environment.id, "w2", 10_000);
-        bench().clock.advanceSeconds(1);
-      }
-      const [patient, eager, alsoEager, alsoPatient] = await Promise.all([
+      // The youngest item was delivered longest ago: whoever has the long window finds it behind all the others.
+      for (const _ of ids) await bench().poll(environment.id);
+      bench().clock.advanceSeconds(10);
+      for (const _ of ids.slice(0, 8)) await bench().poll(environment.id, "w2", 10_000);
+      bench().clock.advanceSeconds(1);
+      const [patient, eager, alsoPatient] = await Promise.all([
         poll(environment.id, 10_000),
         poll(environment.id, 0),
-        poll(environment.id, 1_000),
         poll(environment.id, 10_000),
       ]);
-      expect(value(patient)?.item.id).toBe(ids[4]);
+      expect(value(patient)?.item.id).toBe(ids[8]);
       expect(value(eager)?.item.id).toBe(ids[0]);
-      expect(value(alsoEager)?.item.id).toBe(ids[1]);
       expect(value(alsoPatient)).toBeNull();
     });
 

@@ -7,6 +7,7 @@ import type { StorageHarness } from "./harness.ts";
 import { leaseTests } from "./leases.ts";
 import { lifecycleTests } from "./lifecycle.ts";
 import { listTests } from "./lists.ts";
+import { modelTests } from "./model.ts";
 import { purgeTests } from "./purge.ts";
 import { recordTests } from "./records.ts";
 import { signalTests } from "./signals.ts";
@@ -25,6 +26,7 @@ const SUITES = [
   tokenTests,
   purgeTests,
   constraintTests,
+  modelTests,
 ];
 
 export function conformanceTests(harness: StorageHarness): void {

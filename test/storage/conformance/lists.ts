@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Page, PageRequest } from "../../../src/core/page.ts";
+import { PAGE_BYTES, type Page, type PageRequest } from "../../../src/core/page.ts";
 import type { StorageHarness } from "./harness.ts";
 import { agentEvent, type Bench, MESSAGE, useBench } from "./support.ts";
 
@@ -166,6 +166,22 @@ export function listTests(harness: StorageHarness): void {
       const types = ["agent.message", "session.status_running"];
       const events = await bench().store.listEvents(active.sessionId, page, { types });
       expect(events.data.map((event) => event.type)).toEqual(types.toReversed());
+    });
+
+    it("of events end a page early when their payloads are large, and say that more is to come", async () => {
+      const environment = await bench().environment();
+      const session = await bench().session(environment.id, []);
+      const sent: string[] = [];
+      for (let n = 0; n < 5; n++) {
+        const [event] = await bench().send(session.id, agentEvent("x".repeat(PAGE_BYTES / 2)));
+        sent.push(event?.id as string);
+      }
+      const read: Read = (page) => bench().store.listEvents(session.id, { ...page, limit: 100 }, {});
+      for (const order of ["ascending", "descending"] as const) {
+        const pages = await walk(read, order, true);
+        expect(pages.length).toBeGreaterThan(1);
+        expect(pages.flat()).toEqual(order === "ascending" ? sent : sent.toReversed());
+      }
     });
 
     it("of work stay in one environment, of events in one session", async () => {

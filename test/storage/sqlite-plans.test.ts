@@ -1,0 +1,40 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { closeFile, type Database } from "../../src/storage/sqlite/driver.ts";
+import { openDatabase } from "../../src/storage/sqlite/open.ts";
+import { QUEUE_SQL } from "../../src/storage/sqlite/queue-sql.ts";
+
+/** Which index each statement of the queue reads. */
+const INDEXES: Record<keyof typeof QUEUE_SQL, string> = {
+  ready: "USING INDEX work_ready (environment_id=?)",
+  delivered: "USING COVERING INDEX work_delivered (environment_id=? AND delivered_at>? AND delivered_at<?)",
+  delayed: "USING COVERING INDEX work_delayed (environment_id=? AND available_at>? AND available_at<?)",
+  due: "USING COVERING INDEX work_due (sweep_at>? AND sweep_at<?)",
+  hasSession: "USING INDEX session_environment (environment_id=?)",
+  toolResult: "USING INDEX event_tool_result (session_id=? AND <expr>=?)",
+};
+/** What has to be put in order after it was read: only what is due, which is little, and never what is ready. */
+const SORTED = new Set(["delivered", "delayed"]);
+
+describe("on SQLite the queue", () => {
+  let dataDir: string;
+  let database: Database;
+  beforeAll(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), "capstan-plans-"));
+    ({ database } = await openDatabase(dataDir));
+  });
+  afterAll(async () => {
+    closeFile(database);
+    await rm(dataDir, { recursive: true });
+  });
+
+  it.each(Object.entries(QUEUE_SQL))("is read by index for what is %s, without statistics", (name, sql) => {
+    const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all() as { detail: string }[];
+    const steps = plan.map((step) => step.detail.replace(/^SEARCH \w+ /, ""));
+    const expected = [INDEXES[name as keyof typeof QUEUE_SQL]];
+    if (SORTED.has(name)) expected.push("USE TEMP B-TREE FOR ORDER BY");
+    expect(steps).toEqual(expected);
+  });
+});
