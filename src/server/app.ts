@@ -7,6 +7,7 @@ import { type Fault, FaultError, type Outcome, type Refused, refuse } from "../c
 import { StoreUnavailable } from "../storage/store.ts";
 import { denied, deniedSession } from "./access.ts";
 import { sendFault, sendJson } from "./answers.ts";
+import { callerOf } from "./caller.ts";
 import { type Call, type Handler, type Services, StreamAnswer } from "./handlers/handler.ts";
 import { HANDLERS } from "./handlers/index.ts";
 import { parseJson } from "./json.ts";
@@ -177,7 +178,7 @@ function addRoute(app: FastifyInstance, name: OperationName, { services, log }: 
         ...parsed.value,
         services,
         principal,
-        onHangUp: (hungUp: () => void) => void reply.raw.once("close", hungUp),
+        caller: callerOf(request, reply),
         setHeader: (header: string, value: string) => void reply.header(header, value),
       } as unknown as Call<OperationName>);
     } catch (error) {

@@ -3,45 +3,13 @@ import { done, type Outcome, refuse } from "../core/faults.ts";
 import type { WorkRecord } from "../core/records.ts";
 import { msToMicros } from "../core/time.ts";
 import type { CommitSignals, QueueOutlook, Store } from "../storage/store.ts";
-
-export interface PollRequest {
-  readonly environmentId: string;
-  readonly workerId: string | null;
-  readonly reclaimOlderThanMs: number;
-  /** How long to wait when nothing can be claimed; 0 not to wait. */
-  readonly waitMs: number;
-}
-
-type Answer = Outcome<WorkRecord | null>;
-
-interface Waiter extends PollRequest {
-  readonly settle: (answer: Answer) => void;
-  readonly fail: (error: unknown) => void;
-  timer: NodeJS.Timeout | undefined;
-  /** A claim of this waiter is on its way to the store. */
-  claiming: boolean;
-  /** The caller has hung up: nothing may be claimed for it any more. */
-  gone: boolean;
-  /** Its time is over: answer `null` unless the claim under way brings an item. */
-  expired: boolean;
-}
-
-interface Queue {
-  /** First come, first served: a set keeps the order of insertion. */
-  readonly waiters: Set<Waiter>;
-  /** Wake-ups that found every waiter claiming already; each is owed one more look at the queue. */
-  owed: number;
-  timer: NodeJS.Timeout | undefined;
-  /** When the timer fires, by the process's steady clock in milliseconds. */
-  timerAt: number;
-  /** Whether something may come due that the timer does not know of. */
-  stale: boolean;
-  /** No waiter's window is shorter than this; exact after each time that the timer fired. */
-  shortestWindowMs: number;
-}
+import type { Caller } from "./caller.ts";
+import { type Answer, isDue, isGone, newQueue, type PollRequest, type Queue, type Waiter } from "./waiters.ts";
 
 /** Longest delay of a timer (2^31-1 ms); a later due time is looked at again then. */
 const MAX_TIMER_MS = 2_147_483_647;
+/** How long after the store could not be used those who wait look again, one at a time. */
+const RETRY_MS = 1_000;
 
 /**
  * Where polls wait. A new item wakes exactly one waiter; one that took an item wakes the next while more remain. Parked
@@ -72,9 +40,9 @@ export class WaitingRoom {
   /**
    * Claims an item for a caller, waiting for one if it wishes.
    *
-   * @param onHangUp registers what has to happen when the caller hangs up
+   * One that has hung up gets none: what was claimed for it goes back.
    */
-  poll(request: PollRequest, onHangUp: (hungUp: () => void) => void): Promise<Answer> {
+  poll(request: PollRequest, caller: Caller): Promise<Answer> {
     if (this.#count >= this.#maxWaiters) {
       return Promise.resolve(
         refuse("rate_limited", `${this.#maxWaiters} polls wait on this server already. Poll again later.`),
@@ -84,6 +52,7 @@ export class WaitingRoom {
       const queue = this.#queue(request.environmentId);
       const waiter: Waiter = {
         ...request,
+        caller,
         settle: (answer) => {
           this.#leave(queue, waiter);
           resolve(answer);
@@ -100,7 +69,7 @@ export class WaitingRoom {
       queue.waiters.add(waiter);
       queue.shortestWindowMs = Math.min(queue.shortestWindowMs, request.reclaimOlderThanMs);
       this.#count += 1;
-      onHangUp(() => {
+      caller.onHangUp(() => {
         waiter.gone = true;
         if (!waiter.claiming) waiter.settle(done(null));
       });
@@ -121,14 +90,7 @@ export class WaitingRoom {
   #queue(environmentId: string): Queue {
     let queue = this.#queues.get(environmentId);
     if (queue === undefined) {
-      queue = {
-        waiters: new Set(),
-        owed: 0,
-        timer: undefined,
-        timerAt: Number.POSITIVE_INFINITY,
-        stale: true,
-        shortestWindowMs: Number.POSITIVE_INFINITY,
-      };
+      queue = newQueue();
       this.#queues.set(environmentId, queue);
     }
     return queue;
@@ -179,28 +141,30 @@ export class WaitingRoom {
   }
 
   async #claim(queue: Queue, waiter: Waiter): Promise<void> {
+    const { environmentId, workerId, reclaimOlderThanMs } = waiter;
+    const abandoned = () => isGone(waiter);
+    let outcome: Outcome<Claim | null>;
     waiter.claiming = true;
+    queue.claims += 1;
     try {
-      const outcome = await this.#store.execute("poll", {
-        environmentId: waiter.environmentId,
-        workerId: waiter.workerId,
-        reclaimOlderThanMs: waiter.reclaimOlderThanMs,
-        abandoned: () => waiter.gone,
-      });
-      waiter.claiming = false;
-      if (outcome.refused) waiter.settle(outcome);
-      else if (outcome.value === null) this.#foundNothing(queue, waiter);
-      else this.#took(queue, waiter, outcome.value);
+      outcome = await this.#store.execute("poll", { environmentId, workerId, reclaimOlderThanMs, abandoned });
     } catch (error) {
-      waiter.claiming = false;
       waiter.fail(error);
+      return this.#missed(environmentId, queue);
+    } finally {
+      queue.claims -= 1;
+      waiter.claiming = false;
     }
+    if (outcome.refused) waiter.settle(outcome);
+    else if (outcome.value === null) this.#foundNothing(queue, waiter);
+    else this.#took(queue, waiter, outcome.value);
   }
 
   #took(queue: Queue, waiter: Waiter, claim: Claim): void {
-    if (waiter.gone) this.#takeBack(waiter, claim.item);
+    if (isGone(waiter)) this.#takeBack(waiter, claim.item);
     else waiter.settle(done(claim.item));
-    if (claim.more || queue.owed > 0) this.#passOn(queue);
+    // Those that claim now see what is left as well, and the last of them passes it on.
+    if (queue.owed > 0 || (claim.more && queue.claims === 0)) this.#passOn(queue);
   }
 
   /** The caller hung up between the claim and the answer: the item goes back before anybody misses it. */
@@ -245,7 +209,7 @@ export class WaitingRoom {
   async #arm(environmentId: string, queue: Queue): Promise<void> {
     if (!queue.stale || queue.waiters.size === 0 || this.#closing) return;
     queue.stale = false;
-    const outlook = await this.#outlook(environmentId);
+    const outlook = await this.#outlook(environmentId, queue);
     if (outlook === undefined) {
       queue.stale = true;
       return;
@@ -279,26 +243,30 @@ export class WaitingRoom {
       if (waiter.claiming) continue;
       if (shortest === undefined || waiter.reclaimOlderThanMs < shortest.reclaimOlderThanMs) shortest = waiter;
     }
-    const outlook = shortest && (await this.#outlook(environmentId));
-    if (shortest !== undefined && outlook !== undefined && !shortest.claiming && isDue(outlook, shortest)) {
-      this.wakes += 1;
-      await this.#claim(queue, shortest);
+    const outlook = shortest && (await this.#outlook(environmentId, queue));
+    if (shortest !== undefined && outlook !== undefined && !shortest.claiming) {
+      if (queue.missed || isDue(outlook, shortest)) {
+        queue.missed = false;
+        this.wakes += 1;
+        await this.#claim(queue, shortest);
+      }
     }
     await this.#arm(environmentId, queue);
   }
 
-  async #outlook(environmentId: string): Promise<QueueOutlook | undefined> {
+  async #outlook(environmentId: string, queue: Queue): Promise<QueueOutlook | undefined> {
     try {
       return await this.#store.queueOutlook(environmentId);
     } catch {
-      // The store is away. The next poll or commit looks again, and every parked poll ends by its own timer.
+      // The store is away: whoever asked looks again later, and every parked poll ends by its own timer.
+      this.#missed(environmentId, queue);
       return undefined;
     }
   }
-}
 
-function isDue(outlook: QueueOutlook, waiter: Waiter): boolean {
-  if (outlook.nextAvailableAt !== null && outlook.nextAvailableAt <= outlook.now) return true;
-  const window = msToMicros(waiter.reclaimOlderThanMs);
-  return outlook.oldestDeliveredAt !== null && outlook.oldestDeliveredAt <= outlook.now - window;
+  /** Nobody knows what is there, and no commit will tell of it again: somebody has to look later. */
+  #missed(environmentId: string, queue: Queue): void {
+    queue.missed = true;
+    this.#fireWithin(environmentId, queue, RETRY_MS);
+  }
 }

@@ -4,6 +4,7 @@ import { noSuchSession, notSelfHosted } from "../../core/commands/command.ts";
 import { done, type Outcome, refuse } from "../../core/faults.ts";
 import type { EnvironmentRecord } from "../../core/records.ts";
 import type { Store } from "../../storage/store.ts";
+import type { Caller } from "../caller.ts";
 import type { EventHub } from "../event-hub.ts";
 import type { Authenticator, Principal } from "../tokens.ts";
 import type { WaitingRoom } from "../waiting-room.ts";
@@ -30,8 +31,7 @@ export class StreamAnswer {
 export interface Call<Name extends OperationName> extends OperationRequest<Name> {
   readonly services: Services;
   readonly principal: Principal;
-  /** Registers what has to happen when the caller hangs up before it has its answer. */
-  readonly onHangUp: (hungUp: () => void) => void;
+  readonly caller: Caller;
   readonly setHeader: (name: string, value: string) => void;
 }
 

@@ -15,14 +15,14 @@ const target = (path: { readonly environment_id: string; readonly work_id: strin
   handOut: principal.handOut?.number,
 });
 
-const pollWork: Handler<"pollWork"> = async ({ path, query, headers, services, onHangUp, setHeader }) => {
+const pollWork: Handler<"pollWork"> = async ({ path, query, headers, services, caller, setHeader }) => {
   const environmentId = path.environment_id;
   const workerId = headers["worker-id"] ?? null;
   if (workerId !== null) services.store.notePoll(environmentId, workerId);
   if (headers.prefer !== undefined) setHeader("preference-applied", `wait=${headers.prefer}`);
   const waitMs = Math.max(query.block_ms ?? 0, (headers.prefer ?? 0) * 1_000);
   const reclaimOlderThanMs = query.reclaim_older_than_ms ?? DEFAULT_RECLAIM_MS;
-  const polled = await services.waitingRoom.poll({ environmentId, workerId, reclaimOlderThanMs, waitMs }, onHangUp);
+  const polled = await services.waitingRoom.poll({ environmentId, workerId, reclaimOlderThanMs, waitMs }, caller);
   return answer(polled, (item) => {
     if (item === null) return null;
     setHeader("work-token", services.workTokens.issue(item));
