@@ -95,7 +95,9 @@ export interface TestServer {
 /** A real server in a process of its own, on a free port and an empty data folder. */
 export async function startTestServer(): Promise<TestServer> {
   const folder = temporaryFolder();
-  const server = startCli(["serve", "--port", "0", "--log-level", "warn"], { env: { CAPSTAN_DATA_DIR: folder.path } });
+  const server = startCli(["serve", "--port", "0", "--log-level", "warn", "--drain-ms", "1000"], {
+    env: { CAPSTAN_DATA_DIR: folder.path },
+  });
   const [, url = ""] = await server.find(/listens on (\S+)/);
   const [, token = ""] = await server.find(/Admin token.*: (\S+)/);
   return {

@@ -12,6 +12,9 @@ import { command } from "../spec.ts";
 
 const AGENT = [process.execPath, fileURLToPath(new URL("../dev/agent.js", import.meta.url))];
 
+/** By then the one worker has ended, so there is nobody left to wait for. */
+const DRAIN_MS = 1_000;
+
 export const dev = command({
   path: "dev",
   summary: "Run a server, an environment and a worker on this machine, ready to be tried",
@@ -43,7 +46,7 @@ owner only; other commands on this machine find the server by it, and the next s
     const remembered = readDevFile(settings.dataDir);
     const adminToken = settings.adminToken ?? remembered?.admin_token ?? newSecret();
     const logLevel = sources.logLevel === "default" ? "warn" : settings.logLevel;
-    const server = await startOwnServer(serverOptions({ ...serving, adminToken, logLevel }));
+    const server = await startOwnServer(serverOptions({ ...serving, adminToken, logLevel, drainMs: DRAIN_MS }));
     try {
       const file = await furnish(server.url, adminToken, remembered);
       writeDevFile(settings.dataDir, file);

@@ -4,6 +4,7 @@ import type { Environment } from "../../config/environment.ts";
 import { CommandError } from "../exit-codes.ts";
 
 const MAIN = fileURLToPath(new URL("../main.js", import.meta.url));
+export const SERVER = "server";
 /** Kept of what a child writes, for the case that it fails. */
 const KEPT_CHARACTERS = 10_000;
 
@@ -54,20 +55,32 @@ export class Children {
     return started;
   }
 
-  /** Ends what still runs, politely at first. Gives the names of those that did not end well. */
+  /**
+   * Ends what still runs, politely at first: workers before the server, because they have something to give back to it.
+   *
+   * @returns the names of those that did not end well
+   */
   async end(withinMs: number): Promise<string[]> {
-    const running = [...this.#children];
-    for (const child of running) child.kill("SIGTERM");
     const forced = setTimeout(this.#killAll, withinMs);
-    const codes = await Promise.all(running.map((child) => child.ended));
+    const running = [...this.#children];
+    const [servers, workers] = [running.filter(isServer), running.filter((child) => !isServer(child))];
+    const unwell = [...(await endAll(workers)), ...(await endAll(servers))];
     clearTimeout(forced);
     process.off("exit", this.#killAll);
-    return running.filter((_, index) => codes[index] !== 0).map(({ name }) => name);
+    return unwell;
   }
 
   readonly #killAll = (): void => {
     for (const child of this.#children) child.kill("SIGKILL");
   };
+}
+
+const isServer = ({ name }: Child): boolean => name === SERVER;
+
+async function endAll(children: readonly Child[]): Promise<string[]> {
+  for (const child of children) child.kill("SIGTERM");
+  const codes = await Promise.all(children.map((child) => child.ended));
+  return children.filter((_, index) => codes[index] !== 0).map(({ name }) => name);
 }
 
 export function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CapstanClient } from "../../client/index.ts";
 import { TTL_SECONDS } from "../../core/lease.ts";
-import type { Child, Children } from "./children.ts";
+import { type Child, type Children, SERVER } from "./children.ts";
 import type { Job } from "./plan.ts";
 
 const AGENT = fileURLToPath(new URL("./summarise.js", import.meta.url));
@@ -15,7 +15,6 @@ const CONCURRENCY = 4;
 
 /** A server with an environment, and what is needed to start workers for it. */
 export interface Stage {
-  readonly server: Child;
   readonly url: string;
   readonly client: CapstanClient;
   readonly environmentId: string;
@@ -27,7 +26,7 @@ export interface Stage {
 /** Starts a server on a free port with an empty data folder, as an operator would. */
 export async function setStage(children: Children, folder: string): Promise<Stage> {
   const adminToken = randomBytes(32).toString("hex");
-  const server = children.start("server", ["serve", "--port", "0", "--log-level", "error"], {
+  const server = children.start(SERVER, ["serve", "--port", "0", "--log-level", "error", "--drain-ms", "1000"], {
     CAPSTAN_DATA_DIR: join(folder, "data"),
     CAPSTAN_ADMIN_TOKEN: adminToken,
   });
@@ -40,7 +39,7 @@ export async function setStage(children: Children, folder: string): Promise<Stag
   const { token } = await client.createToken({ name: "demo", role: "worker", environment_id: environmentId });
   const workspaceRoot = join(folder, "workspaces");
   return {
-    ...{ server, url, client, environmentId, workspaceRoot },
+    ...{ url, client, environmentId, workspaceRoot },
     startWorker: (name) =>
       children.start(
         `worker ${name}`,

@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { checkClock, checkNode } from "../../src/cli/doctor/checks.ts";
+import { ensureBuilt } from "../support/build.ts";
+import { runCli, startTestServer, type TestServer } from "../support/cli.ts";
+import { scriptedServer } from "../support/scripted-server.ts";
+
+let server: TestServer;
+beforeAll(async () => {
+  await ensureBuilt();
+  server = await startTestServer();
+}, 150_000);
+afterAll(() => server.stop());
+
+async function doctor(env: Record<string, string>) {
+  const { code, stdout } = await runCli(["doctor", "--json"], { env });
+  const { ok, findings } = JSON.parse(stdout);
+  expect(code).toBe(ok ? 0 : 1);
+  for (const { status, next } of findings) if (status === "fail") expect(next).toBeTruthy();
+  return Object.fromEntries(findings.map((finding: { check: string }) => [finding.check, finding]));
+}
+
+const token = async (role: string, words: string[] = []): Promise<string> => {
+  const { stdout } = await runCli(["token", "create", "t", "--role", role, "--json", ...words], { env: server.env });
+  return JSON.parse(stdout).token;
+};
+
+describe("the doctor", () => {
+  test("finds everything in order, and the role of the token by what it may do", async () => {
+    const environment = JSON.parse((await runCli(["env", "create", "e", "--json"], { env: server.env })).stdout).id;
+    for (const [role, secret] of [
+      ["admin", server.token],
+      ["client", await token("client")],
+      ["worker", await token("worker", ["--environment", environment])],
+    ] as const) {
+      const env = { CAPSTAN_URL: server.url, CAPSTAN_TOKEN: secret, CAPSTAN_ENVIRONMENT_ID: environment };
+      expect(await doctor(env)).toMatchObject({
+        node: { status: "ok" },
+        server: { status: "ok" },
+        ready: { status: "ok", detail: expect.stringMatching(/^store sqlite, schema \d+$/) },
+        clock: { status: "ok" },
+        token: { status: "ok", detail: `accepted, role ${role}` },
+        environment: { status: "warn", detail: "0 waiting, 0 workers polling" },
+      });
+    }
+  });
+
+  test("says what to do when nothing answers, no token is set, or the token is wrong", async () => {
+    expect(await doctor({ CAPSTAN_URL: "http://127.0.0.1:9" })).toMatchObject({
+      server: { status: "fail", next: expect.stringContaining("capstan serve") },
+      token: { status: "fail", next: expect.stringContaining("CAPSTAN_TOKEN") },
+    });
+    expect(await doctor({ CAPSTAN_URL: server.url, CAPSTAN_TOKEN: "cpt_unknown" })).toMatchObject({
+      server: { status: "ok" },
+      token: { status: "fail", detail: "The server does not accept this token." },
+    });
+  });
+
+  test("notices an environment that the token may not use", async () => {
+    const env = { ...server.env, CAPSTAN_ENVIRONMENT_ID: "env_01981f3a9c2e7b1c8d4e5f60718293a4" };
+    expect(await doctor(env)).toMatchObject({ environment: { status: "fail" } });
+  });
+
+  test("notices a server that cannot work, and something that is no Capstan at all", async () => {
+    const draining = await scriptedServer(({ path }) => ({ status: path === "/readyz" ? 503 : 200, json: {} }));
+    expect(await doctor({ CAPSTAN_URL: draining.url })).toMatchObject({
+      server: { status: "ok" },
+      ready: { status: "fail" },
+    });
+    await draining.close();
+    const stranger = await scriptedServer(() => ({ status: 404, json: {} }));
+    expect(await doctor({ CAPSTAN_URL: stranger.url })).toMatchObject({
+      server: { status: "fail", detail: expect.stringContaining("answers 404") },
+    });
+    await stranger.close();
+  });
+
+  test("writes its findings for people, each with its next step", async () => {
+    const { stdout } = await runCli(["doctor"], { env: { CAPSTAN_URL: "http://127.0.0.1:9" } });
+    expect(stdout).toMatch(/^✓ node +Node /m);
+    expect(stdout).toMatch(/^✗ server +Nothing answers at http:\/\/127\.0\.0\.1:9\.\n +→ Start it/m);
+  });
+});
+
+test("Node is compared by its numbers", () => {
+  expect(["20.19.0", "20.20.2", "26.0.0"].map((version) => checkNode(version, ">=20.19").status)).toEqual([
+    "ok",
+    "ok",
+    "ok",
+  ]);
+  expect(["20.9.0", "18.20.0"].map((version) => checkNode(version, ">=20.19").status)).toEqual(["fail", "fail"]);
+});
+
+test("a clock that differs is told with its direction, and does no harm", () => {
+  const now = Date.parse("2026-07-01T12:00:00Z");
+  const at = (seconds: number) => new Date(now + seconds * 1_000).toUTCString();
+  expect(checkClock(at(3), now).status).toBe("ok");
+  expect(checkClock(at(120), now)).toMatchObject({
+    status: "warn",
+    detail: "This clock is 2 min behind the server's.",
+  });
+  expect(checkClock(at(-120), now).detail).toContain("ahead of");
+  expect(checkClock(null, now).status).toBe("warn");
+});

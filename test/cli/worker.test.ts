@@ -1,0 +1,236 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ensureBuilt } from "../support/build.ts";
+import {
+  type CliProcess,
+  folderForTest,
+  runCli,
+  startForTest,
+  startTestServer,
+  type TestServer,
+} from "../support/cli.ts";
+import { eventually } from "../support/eventually.ts";
+
+let server: TestServer;
+beforeAll(async () => {
+  await ensureBuilt();
+  server = await startTestServer();
+}, 150_000);
+afterAll(() => server.stop());
+
+async function json(words: string[], env: Record<string, string> = {}) {
+  const { code, stdout, stderr } = await runCli([...words, "--json"], { env: { ...server.env, ...env } });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  return JSON.parse(stdout);
+}
+
+interface Queue {
+  readonly environment: string;
+  readonly env: Record<string, string>;
+}
+
+/** An environment with a token for its worker. */
+async function newQueue(): Promise<Queue> {
+  const { id } = await json(["env", "create", "q"]);
+  const { token } = await json(["token", "create", "w", "--role", "worker", "--environment", id]);
+  return { environment: id, env: { ...server.env, CAPSTAN_TOKEN: token, CAPSTAN_ENVIRONMENT_ID: id } };
+}
+
+/** A worker that runs a Node script, given as source text. */
+function startWorker({ env }: Queue, script: string, words: string[] = []): CliProcess {
+  const folder = folderForTest();
+  const file = join(folder, "agent.mjs");
+  writeFileSync(file, script);
+  return startForTest(["worker", "--workspace-root", folder, ...words, "--", process.execPath, file, "--own", "flag"], {
+    env,
+  });
+}
+
+const ECHO = `
+  import { readFileSync } from "node:fs";
+  const { session, events } = JSON.parse(readFileSync(0, "utf8"));
+  for (const event of events) console.log("echo " + event.content[0].text + " " + process.argv.slice(2).join("+"));
+`;
+/** Says that it has begun, and then does nothing until it is told to end. */
+const PATIENT = `
+  console.log("begun");
+  setInterval(() => {}, 1000);
+  process.on("SIGTERM", () => { console.log("told to end"); process.exit(0); });
+`;
+
+const newSession = async ({ environment }: Queue): Promise<string> =>
+  (await json(["session", "create", "--environment", environment, "--message", "hello"])).id;
+
+const says = (session: string, text: string) =>
+  eventually(async () => {
+    const { stdout } = await runCli(["session", "events", session], { env: server.env });
+    expect(stdout).toContain(text);
+  });
+
+describe("a worker", () => {
+  test("runs its command for each turn, and what that writes is what the user reads", async () => {
+    const queue = await newQueue();
+    const worker = startWorker(queue, ECHO);
+    await worker.find(/serves env_\w+ at http/);
+    const run = await runCli(["run", "good morning", "--environment", queue.environment], { env: server.env });
+    expect(run).toMatchObject({ code: 0, stdout: "echo good morning --own+flag\n" });
+    worker.child.kill("SIGTERM");
+    expect((await worker.ended).code).toBe(0);
+  });
+
+  test("gives its command no secret", async () => {
+    const queue = await newQueue();
+    startWorker(
+      queue,
+      `console.log(Object.keys(process.env).filter((name) => name.startsWith("CAPSTAN_")).sort().join());`,
+    );
+    const { stdout } = await runCli(["run", "x", "--environment", queue.environment], { env: server.env });
+    expect(stdout).toContain("CAPSTAN_SESSION_ID");
+    expect(stdout).not.toContain("TOKEN");
+  });
+
+  test("tells what happens as JSON lines when asked to", async () => {
+    const queue = await newQueue();
+    const worker = startWorker(queue, ECHO, ["--json"]);
+    const session = await newSession(queue);
+    await worker.find(/session_finished/);
+    worker.child.kill("SIGINT");
+    const { code, stdout, stderr } = await worker.ended;
+    expect(code).toBe(0);
+    expect(stdout).toBe("");
+    const lines = stderr
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(lines.find(({ type }) => type === "session_finished")).toMatchObject({
+      level: "info",
+      session_id: session,
+      work_id: expect.stringMatching(/^work_/),
+      outcome: "completed",
+      time: expect.stringMatching(/Z$/),
+    });
+  });
+
+  test("drains on the first signal: the session may finish, and nothing new is taken", async () => {
+    const queue = await newQueue();
+    const worker = startWorker(
+      queue,
+      `import { existsSync } from "node:fs";
+       console.log("begun");
+       const timer = setInterval(() => { if (existsSync("../finish")) { clearInterval(timer); console.log("finished"); } }, 10);`,
+    );
+    const session = await newSession(queue);
+    await says(session, "begun");
+    worker.child.kill("SIGTERM");
+    await worker.find(/The worker is draining/);
+    const second = await newSession(queue);
+    const folder = worker.child.spawnargs[worker.child.spawnargs.indexOf("--workspace-root") + 1] ?? "";
+    writeFileSync(join(folder, "finish"), "");
+    expect((await worker.ended).code).toBe(0);
+    await says(session, "finished");
+    await says(session, "end_turn");
+    const work = await json(["work", "list", "--state", "queued"], queue.env);
+    expect(work.data).toMatchObject([{ data: { id: second } }]);
+  });
+
+  test("gives a session back when the grace period is over", async () => {
+    const queue = await newQueue();
+    const worker = startWorker(queue, PATIENT, ["--grace-seconds", "0"]);
+    const session = await newSession(queue);
+    await says(session, "begun");
+    worker.child.kill("SIGTERM");
+    expect((await worker.ended).code).toBe(0);
+    expect(worker.stderr()).toContain("released");
+    expect((await json(["work", "list", "--state", "queued"], queue.env)).data).toHaveLength(1);
+  });
+
+  test("gives everything back at once on a second signal, and says so with its exit code", async () => {
+    const queue = await newQueue();
+    const worker = startWorker(queue, PATIENT, ["--grace-seconds", "600"]);
+    const session = await newSession(queue);
+    await says(session, "begun");
+    worker.child.kill("SIGTERM");
+    await worker.find(/The worker is draining/);
+    worker.child.kill("SIGINT");
+    expect((await worker.ended).code).toBe(130);
+    expect((await json(["work", "list", "--state", "queued"], queue.env)).data).toHaveLength(1);
+  });
+
+  test("ends with a hint when the server refuses it for good", async () => {
+    const queue = await newQueue();
+    const unknown = await runCli(["worker", "--environment", "env_01981f3a9c2e7b1c8d4e5f60718293a4", "--", "true"], {
+      env: { ...queue.env, CAPSTAN_WORKSPACE_ROOT: folderForTest() },
+    });
+    expect(unknown.code).toBe(5);
+    expect(unknown.stderr).toContain("hint: Use a token with the role admin or worker");
+  });
+
+  test("needs an environment, a command and a folder that it may write to", async () => {
+    const env = server.env;
+    expect(await runCli(["worker", "--", "true"], { env })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("--environment (CAPSTAN_ENVIRONMENT_ID) is missing"),
+    });
+    expect(await runCli(["worker"], { env })).toMatchObject({ code: 2 });
+    const file = join(folderForTest(), "file");
+    writeFileSync(file, "");
+    const words = ["worker", "--environment", "env_01981f3a9c2e7b1c8d4e5f60718293a4", "--workspace-root", file];
+    expect(await runCli([...words, "--", "true"], { env })).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("cannot be made (EEXIST)"),
+    });
+  });
+});
+
+describe("capstan run", () => {
+  test("ends with the code of an error when the command fails, and shows why", async () => {
+    const queue = await newQueue();
+    startWorker(queue, `console.log("so far"); process.exit(3);`);
+    const run = await runCli(["run", "x", "--environment", queue.environment], { env: server.env });
+    expect(run).toMatchObject({ code: 10, stdout: "so far\n" });
+    expect(run.stderr).toContain("error: The command exited with code 3.");
+  });
+
+  test("passes every event on as JSON, one per line", async () => {
+    const queue = await newQueue();
+    startWorker(queue, `console.log(JSON.stringify({ type: "agent.thinking", depth: 3 }));`, ["--output", "jsonl"]);
+    const run = await runCli(["run", "-", "--json", "--environment", queue.environment], {
+      env: server.env,
+      input: "from a pipe",
+    });
+    const events = run.stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(events.map(({ type }) => type)).toEqual([
+      "user.message",
+      "session.status_running",
+      "agent.thinking",
+      "session.status_idle",
+    ]);
+    expect(events[2]).toMatchObject({ depth: 3 });
+    expect(run.code).toBe(0);
+  });
+
+  test("cancels the session on Ctrl-C and ends when its worker has stopped", async () => {
+    const queue = await newQueue();
+    // The shortest lease, so that the worker soon hears of the cancellation.
+    startWorker(queue, PATIENT, ["--ttl-seconds", "10"]);
+    const run = startForTest(["run", "x", "--environment", queue.environment], { env: server.env });
+    await run.find(/begun/);
+    run.child.kill("SIGINT");
+    const { code, stdout, stderr } = await run.ended;
+    expect(code).toBe(11);
+    expect(stdout).toContain("told to end");
+    expect(stderr).toContain("The session was cancelled.");
+  });
+
+  test("says so when no worker asks for work", async () => {
+    const queue = await newQueue();
+    const run = startForTest(["run", "x", "--environment", queue.environment], { env: server.env });
+    await run.find(/No worker asks for work in env_/);
+    run.child.kill("SIGINT");
+    expect((await run.ended).code).toBe(11);
+  });
+});
