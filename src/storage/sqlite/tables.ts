@@ -1,28 +1,39 @@
-import type { Table } from "../rows/index.ts";
+import type { Table, Value } from "../rows/index.ts";
 import { RowCache } from "./cache.ts";
 import type { Database, Row, Statement } from "./driver.ts";
 
-export function insertInto({ name, columns }: Pick<Table<never>, "name" | "columns">): string {
-  const names = Object.keys(columns);
-  return `INSERT INTO ${name} (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`;
-}
+/** Prepared statements per table. State changes need a few dozen; whatever goes beyond is prepared anew each time. */
+const MAX_SHAPES = 128;
+/** A set of columns is kept as the bits of a 32-bit integer. */
+const MAX_COLUMNS = 31;
 
-/** One table: read by key through the cache, insert, update. Statements are prepared once. */
+export const insertInto = ({ name, columns }: Pick<Table<never>, "name" | "columns">): string =>
+  insertColumns(name, Object.keys(columns));
+
+const insertColumns = (name: string, columns: readonly string[]): string =>
+  `INSERT INTO ${name} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`;
+
+/**
+ * One table: read by key through the cache, insert, update. A statement names only the columns that have something to
+ * say: an index that no named column belongs to is not touched, nor is a CHECK evaluated again.
+ */
 export class TableAccess<Record extends { readonly id: string }> {
+  readonly #database: Database;
   readonly #table: Table<Record>;
+  readonly #columns: readonly string[];
   readonly #get: Statement;
-  readonly #insert: Statement;
-  readonly #update: Statement;
+  /** By the set of columns that are named, one bit for each. */
+  readonly #inserts = new Map<number, Statement>();
+  readonly #updates = new Map<number, Statement>();
   readonly cache: RowCache<Record>;
 
   constructor(database: Database, table: Table<Record>, cached: number) {
-    const [key, ...others] = Object.keys(table.columns);
+    this.#database = database;
     this.#table = table;
+    this.#columns = Object.keys(table.columns);
+    if (this.#columns.length > MAX_COLUMNS) throw new Error(`${table.name} has more than ${MAX_COLUMNS} columns`);
     this.cache = new RowCache(cached);
-    this.#get = database.prepare(`SELECT * FROM ${table.name} WHERE ${key} = ?`);
-    this.#insert = database.prepare(insertInto(table));
-    const assignments = others.map((column, index) => `${column} = ?${index + 2}`);
-    this.#update = database.prepare(`UPDATE ${table.name} SET ${assignments.join(", ")} WHERE ${key} = ?1`);
+    this.#get = database.prepare(`SELECT * FROM ${table.name} WHERE ${this.#columns[0]} = ?`);
   }
 
   get(id: string): Record | undefined {
@@ -36,11 +47,46 @@ export class TableAccess<Record extends { readonly id: string }> {
   }
 
   insert(record: Record): void {
-    this.#insert.run(...this.#table.values(record));
+    const values = this.#table.values(record);
+    const given: Value[] = [];
+    let shape = 0;
+    for (let index = 0; index < values.length; index++) {
+      const value = values[index] as Value;
+      if (value === null) continue;
+      given.push(value);
+      shape |= 1 << index;
+    }
+    const statement = this.#statement(this.#inserts, shape, (named) => insertColumns(this.#table.name, named));
+    statement.run(...given);
   }
 
   update(record: Record): void {
-    const result = this.#update.run(...this.#table.values(record));
-    if (result.changes !== 1) throw new Error(`${this.#table.name} ${record.id} is gone`);
+    const values = this.#table.values(record);
+    const committed = this.cache.get(record.id);
+    const before = committed && this.#table.values(committed);
+    const given: Value[] = [record.id];
+    let shape = 0;
+    for (let index = 1; index < values.length; index++) {
+      const value = values[index] as Value;
+      if (before !== undefined && before[index] === value) continue;
+      given.push(value);
+      shape |= 1 << index;
+    }
+    if (shape === 0) return;
+    const { name } = this.#table;
+    const statement = this.#statement(this.#updates, shape, (named) => {
+      const assignments = named.map((column, index) => `${column} = ?${index + 2}`);
+      return `UPDATE ${name} SET ${assignments.join(", ")} WHERE ${this.#columns[0]} = ?1`;
+    });
+    if (statement.run(...given).changes !== 1) throw new Error(`${name} ${record.id} is gone`);
+  }
+
+  #statement(known: Map<number, Statement>, shape: number, sql: (named: string[]) => string): Statement {
+    let statement = known.get(shape);
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql(this.#columns.filter((_, index) => shape & (1 << index))));
+      if (known.size < MAX_SHAPES) known.set(shape, statement);
+    }
+    return statement;
   }
 }
