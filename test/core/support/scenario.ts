@@ -1,3 +1,4 @@
+import type { CreateEnvironmentInput } from "../../../src/core/commands/environments.ts";
 import type { CommandInput, CommandName, CommandOutcome, CommandOutput } from "../../../src/core/commands/index.ts";
 import { eventKind } from "../../../src/core/event-types.ts";
 import type { EventRecord, JsonObject, QueuePolicy, SessionRecord, WorkRecord } from "../../../src/core/records.ts";
@@ -17,13 +18,19 @@ export class Scenario {
   readonly environmentId: string;
 
   constructor(policy: Partial<QueuePolicy> = {}) {
-    this.environmentId = this.do("createEnvironment", {
+    this.environmentId = this.environment({ policy: { ...POLICY, ...policy } });
+  }
+
+  /** One more environment. */
+  environment(fields: Partial<CreateEnvironmentInput> = {}): string {
+    return this.do("createEnvironment", {
       name: "test",
       description: "",
       config: { type: "self_hosted" },
       selfHosted: true,
-      policy: { ...POLICY, ...policy },
+      policy: POLICY,
       metadata: {},
+      ...fields,
     }).id;
   }
 
