@@ -62,7 +62,7 @@ export interface CallOptions {
 export interface Answer<T> {
   readonly status: number;
   readonly headers: Headers;
-  /** The JSON of the answer; text where it is none. */
+  /** The JSON of the answer; text where it is none, nothing where it is a stream. */
   readonly body: T;
 }
 
@@ -133,8 +133,14 @@ async function request<T>(method: string, url: string, options: CallOptions): Pr
     ...(body === undefined ? {} : { body: encoded(body) }),
     ...(signal === undefined ? {} : { signal }),
   });
+  const contentType = response.headers.get("content-type") ?? "";
+  if (contentType.startsWith("text/event-stream")) {
+    // It goes on for ever; whoever wants to read it does so over a socket of its own.
+    await response.body?.cancel();
+    return { status: response.status, headers: response.headers, body: undefined as T };
+  }
   const text = await response.text();
-  const isJson = response.headers.get("content-type")?.startsWith("application/json") === true;
+  const isJson = contentType.startsWith("application/json");
   return { status: response.status, headers: response.headers, body: (isJson ? JSON.parse(text) : text) as T };
 }
 

@@ -35,10 +35,11 @@ const BEYOND_SCHEMA: Readonly<Partial<Record<OperationName, Readonly<Record<stri
 };
 
 /** Headers in which anything that is not understood counts as not sent. */
-export const LENIENT_HEADERS: ReadonlySet<string> = new Set(["prefer", "x-stainless-retry-count", "last-event-id"]);
+export const LENIENT_HEADERS: ReadonlySet<string> = new Set(["prefer", "x-stainless-retry-count", "accept"]);
 export const HEADER_NAMES: Readonly<Record<string, string>> = {
   "worker-id": "Worker-ID",
   "idempotency-key": "Idempotency-Key",
+  "last-event-id": "Last-Event-ID",
 };
 
 const CURSORS = ["page", "after_id", "before_id"];
@@ -83,14 +84,20 @@ export function badHeaders(name: OperationName): BadCall[] {
   const found: BadCall[] = [];
   for (const [header, schema] of parameters(OPERATIONS[name], "headers")) {
     if (LENIENT_HEADERS.has(header)) continue;
-    const { maxLength } = schema;
     const param = HEADER_NAMES[header];
-    if (maxLength === undefined || param === undefined) throw new Error(`Nobody knows a bad value for ${header}`);
-    for (const value of ["x".repeat(maxLength + 1), "x".repeat(8_000), "é", "a\tb", "a\u00a0b"]) {
+    const values = badHeaderValues(schema);
+    if (values === undefined || param === undefined) throw new Error(`Nobody knows a bad value for ${header}`);
+    for (const value of values)
       found.push({ what: `${header} ${value.slice(0, 10)}`, param, headers: { [header]: value } });
-    }
   }
   return found;
+}
+
+/** An empty header counts as not sent, and blanks around a value are no part of it. */
+function badHeaderValues({ maxLength, pattern }: JsonSchema): string[] | undefined {
+  const never = ["é", "a\tb", "a\u00a0b", "x".repeat(8_000)];
+  if (maxLength !== undefined) return [...never, "x".repeat(maxLength + 1)];
+  return pattern === undefined ? undefined : [...never, "x", "null", "0"];
 }
 
 export function badBodiesOf(name: OperationName, world: World): BadCall[] {

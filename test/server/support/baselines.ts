@@ -91,7 +91,11 @@ export const BASELINES: Readonly<Record<OperationName, Baseline>> = {
   archiveSession: {},
   cancelSession: {},
   sendEvents: { headers: worker, body: () => ({ events: [MESSAGE] }) },
-  listEvents: list("evt", { order: "desc", types: "user.message" }),
+  listEvents: {
+    ...list("evt", { order: "desc", types: "user.message" }),
+    headers: { accept: "application/json", "last-event-id": id("evt") },
+  },
+  streamEvents: { query: () => ({ after_id: id("evt") }), headers: { "last-event-id": id("evt") } },
 
   createAgent: { body: () => agent },
   listAgents: list("agent", { include_archived: "true" }),

@@ -16,13 +16,17 @@ export interface World {
   readonly stoppedWorkId: string;
   /** The last heartbeat of the own item, which is active. */
   readonly heartbeat: string;
+  readonly workTokens: { readonly own: string; readonly foreign: string };
 }
 
 export interface Tokens {
   readonly client: string;
   readonly worker: string;
+  /** The Work-Token of the own item. */
+  readonly hand_out: string;
   /** A worker token of the other environment. */
   readonly foreignWorker: string;
+  readonly foreignHandOut: string;
   readonly expired: string;
   readonly revoked: string;
 }
@@ -41,10 +45,11 @@ export async function createWorld(server: TestServer): Promise<World> {
     emptyId: (await api.environment()).id,
     stoppedWorkId: own.stoppedWorkId,
     heartbeat: own.heartbeat,
+    workTokens: { own: own.workToken, foreign: foreign.workToken },
   };
 }
 
-export async function createTokens({ api, own, foreign }: World): Promise<Tokens> {
+export async function createTokens({ api, own, foreign, workTokens }: World): Promise<Tokens> {
   const expired = (await api.token("admin", undefined, { expires_in_seconds: 1 })).token;
   const revoked = await api.token("admin");
   ok(await api.server.call("DELETE", `/tokens/${revoked.id}`));
@@ -54,6 +59,8 @@ export async function createTokens({ api, own, foreign }: World): Promise<Tokens
   return {
     client: (await api.token("client")).token,
     worker: (await api.token("worker", own.environment_id)).token,
+    hand_out: workTokens.own,
+    foreignHandOut: workTokens.foreign,
     foreignWorker: (await api.token("worker", foreign.environment_id)).token,
     expired,
     revoked: revoked.token,
@@ -61,20 +68,23 @@ export async function createTokens({ api, own, foreign }: World): Promise<Tokens
 }
 
 /** An environment with a stopped item, an active one and one that waits. */
-async function populate(api: Api): Promise<{ ids: Ids; stoppedWorkId: string; heartbeat: string }> {
+async function populate(api: Api) {
   const environmentId = (await api.environment()).id;
   const stopped = await api.itemIn("stopped", environmentId, "w1");
-  const active = await api.itemIn("active", environmentId, "w1");
+  const active = await api.queued(environmentId);
+  const workToken = (await api.poll(environmentId, { worker: "w1" })).headers.get("work-token") ?? "";
+  ok(await api.on(active, "ack", { token: workToken }));
+  const heartbeat = ok(await api.beat(active, "NO_HEARTBEAT", { token: workToken })).last_heartbeat;
   await api.session(environmentId);
-  const ids = {
+  const ids: Ids = {
     environment_id: environmentId,
     work_id: active.id,
     session_id: active.data.id,
     token_id: (await api.token("client")).id,
     agent_id: ok(await api.server.call<{ id: string }>("POST", "/agents", { body: { name: "a", model: "m" } })).id,
   };
-  ok(await api.send(ids.session_id, [MESSAGE]));
-  return { ids, stoppedWorkId: stopped.id, heartbeat: active.latest_heartbeat_at ?? "" };
+  ok(await api.send(active.data.id, [MESSAGE]));
+  return { ids, stoppedWorkId: stopped.id, heartbeat, workToken };
 }
 
 /** Fills the ids into an operation's path. */
