@@ -41,7 +41,7 @@ export function value<T>(outcome: Outcome<T>): T {
   return outcome.value;
 }
 
-export function fault<T>(outcome: Outcome<T>): Fault {
+export function fault(outcome: Outcome<unknown>): Fault {
   if (outcome.refused === undefined) throw new Error("was accepted");
   return outcome.refused;
 }

@@ -68,7 +68,7 @@ export class Scenario {
     return this.do("sendEvents", { sessionId, events, sender: { role: "worker", workerId } });
   }
 
-  poll(workerId = "w1"): WorkRecord | undefined {
+  poll(workerId: string | null = "w1"): WorkRecord | undefined {
     const { environmentId } = this;
     return this.do("poll", { environmentId, workerId, reclaimOlderThanMs: 5_000 })?.item;
   }
