@@ -29,7 +29,15 @@ async function api(path: string) {
 /** Without what grows with the time between two calls. */
 const steady = (answer: unknown) => JSON.parse(JSON.stringify(answer, (key, value) => (key === "stats" ? {} : value)));
 
-const newEnvironment = async (): Promise<string> => (await json(["env", "create", "test"])).id;
+async function newEnvironment(): Promise<string> {
+  return (await server.client.createEnvironment({ name: "test", config: { type: "self_hosted" } })).id;
+}
+
+async function newSession(environmentId: string, title?: string): Promise<string> {
+  return (await server.client.createSession({ environment_id: environmentId, title })).id;
+}
+
+const message = (text: string) => ({ type: "user.message", content: [{ type: "text", text }] });
 
 describe("environments", () => {
   test("are created with what the options say", async () => {
@@ -60,9 +68,7 @@ describe("environments", () => {
 describe("lists", () => {
   test("with --json are the API's own list object, page after page", async () => {
     const id = await newEnvironment();
-    for (const title of ["one", "two", "three"]) {
-      await json(["session", "create", "--environment", id, "--title", title]);
-    }
+    for (const title of ["one", "two", "three"]) await newSession(id, title);
     const filter = ["--environment", id];
     expect(steady(await json(["session", "list", ...filter]))).toEqual(await api(`/sessions?environment_id=${id}`));
     const first = await json(["session", "list", ...filter, "--limit", "2"]);
@@ -73,17 +79,12 @@ describe("lists", () => {
   });
 
   test("go beyond one page of the API when the limit does", async () => {
-    const id = await newEnvironment();
-    const { id: session } = await json(["session", "create", "--environment", id]);
+    const session = await newSession(await newEnvironment());
     const events = Array.from({ length: 130 }, (_, index) => ({
       type: "system.message",
       content: [{ type: "text", text: `${index}` }],
     }));
-    await fetch(`${server.url}/api/v1/cloud/sessions/${session}/events`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${server.token}` },
-      body: JSON.stringify({ events }),
-    });
+    await server.client.sendEvents({ session_id: session, events });
     const list = await json(["session", "events", session, "--limit", "120"]);
     const texts = list.data.map((event: { content: { text: string }[] }) => event.content[0]?.text);
     expect(texts).toEqual(Array.from({ length: 120 }, (_, index) => `${index}`));
@@ -95,7 +96,7 @@ describe("lists", () => {
     const id = await newEnvironment();
     const empty = await capstan(["session", "list", "--environment", id]);
     expect(empty).toMatchObject({ code: 0, stdout: "", stderr: expect.stringContaining("capstan run") });
-    await json(["session", "create", "--environment", id, "--title", "visible"]);
+    await newSession(id, "visible");
     const { stdout } = await capstan(["session", "list", "--environment", id]);
     expect(stdout).toMatch(/^ID +STATUS +TITLE +CREATED +UPDATED\nsess_\w{32} +idle +visible +just now +just now\n$/);
   });
@@ -118,12 +119,10 @@ describe("sessions", () => {
 
   test("are followed until they end for good", async () => {
     const id = await newEnvironment();
-    const created = await json(["session", "create", "--environment", id, "--message", "begin"]);
-    const following = capstan(["session", "events", created.id, "--follow", "--json"]);
-    await fetch(`${server.url}/api/v1/cloud/sessions/${created.id}/archive`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${server.token}` },
-    });
+    const session = await newSession(id);
+    await server.client.sendEvents({ session_id: session, events: [message("begin")] });
+    const following = capstan(["session", "events", session, "--follow", "--json"]);
+    await server.client.archiveSession({ session_id: session });
     const { code, stdout } = await following;
     expect(code).toBe(0);
     const types = stdout
@@ -135,10 +134,10 @@ describe("sessions", () => {
   });
 
   test("an empty message is refused before anything is sent", async () => {
-    const { id } = await json(["session", "create", "--environment", await newEnvironment()]);
+    const id = await newSession(await newEnvironment());
     expect(await capstan(["session", "send", id, "  "])).toMatchObject({ code: 2 });
     expect(await capstan(["session", "send", id, "-"], { input: "" })).toMatchObject({ code: 2 });
-    expect((await json(["session", "events", id])).data).toEqual([]);
+    expect((await server.client.listEvents({ session_id: id })).data).toEqual([]);
   });
 });
 
@@ -146,7 +145,7 @@ describe("work", () => {
   test("is listed, counted, shown and stopped", async () => {
     const id = await newEnvironment();
     const env = { CAPSTAN_ENVIRONMENT_ID: id };
-    await json(["session", "create", "--message", "begin"], { env });
+    await server.client.createSession({ environment_id: id, initial_events: [message("begin")] });
     const list = await json(["work", "list", "--state", "queued"], { env });
     expect(list).toEqual(await api(`/environments/${id}/work`));
     const work = list.data[0].id;
@@ -160,12 +159,10 @@ describe("work", () => {
   test("a second graceful stop leaves the worker its time", async () => {
     const id = await newEnvironment();
     const env = { CAPSTAN_ENVIRONMENT_ID: id };
-    await json(["session", "create", "--message", "begin"], { env });
-    const work = (await json(["work", "list"], { env })).data[0].id;
-    await fetch(`${server.url}/api/v1/cloud/environments/${id}/work/${work}/ack`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${server.token}` },
-    });
+    await server.client.createSession({ environment_id: id, initial_events: [message("begin")] });
+    const { data } = await server.client.listWork({ environment_id: id });
+    const work = data[0]?.id ?? "";
+    await server.client.ackWork({ environment_id: id, work_id: work });
     expect(await json(["work", "stop", work], { env })).toMatchObject({ state: "stopping" });
     expect(await json(["work", "stop", work], { env })).toMatchObject({ state: "stopping" });
     expect(await json(["work", "stop", work, "--force"], { env })).toMatchObject({ state: "stopped" });

@@ -19,12 +19,6 @@ beforeAll(async () => {
 }, 150_000);
 afterAll(() => server.stop());
 
-async function json(words: string[], env: Record<string, string> = {}) {
-  const { code, stdout, stderr } = await runCli([...words, "--json"], { env: { ...server.env, ...env } });
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  return JSON.parse(stdout);
-}
-
 interface Queue {
   readonly environment: string;
   readonly env: Record<string, string>;
@@ -32,8 +26,9 @@ interface Queue {
 
 /** An environment with a token for its worker. */
 async function newQueue(): Promise<Queue> {
-  const { id } = await json(["env", "create", "q"]);
-  const { token } = await json(["token", "create", "w", "--role", "worker", "--environment", id]);
+  const { client } = server;
+  const { id } = await client.createEnvironment({ name: "q", config: { type: "self_hosted" } });
+  const { token } = await client.createToken({ name: "w", role: "worker", environment_id: id });
   return { environment: id, env: { ...server.env, CAPSTAN_TOKEN: token, CAPSTAN_ENVIRONMENT_ID: id } };
 }
 
@@ -59,14 +54,19 @@ const PATIENT = `
   process.on("SIGTERM", () => { console.log("told to end"); process.exit(0); });
 `;
 
-const newSession = async ({ environment }: Queue): Promise<string> =>
-  (await json(["session", "create", "--environment", environment, "--message", "hello"])).id;
+async function newSession({ environment }: Queue): Promise<string> {
+  const message = { type: "user.message", content: [{ type: "text", text: "hello" }] };
+  return (await server.client.createSession({ environment_id: environment, initial_events: [message] })).id;
+}
 
 const says = (session: string, text: string) =>
   eventually(async () => {
-    const { stdout } = await runCli(["session", "events", session], { env: server.env });
-    expect(stdout).toContain(text);
+    const { data } = await server.client.listEvents({ session_id: session, limit: 100 });
+    expect(JSON.stringify(data)).toContain(text);
   });
+
+const queued = async ({ environment }: Queue) =>
+  (await server.client.listWork({ environment_id: environment, state: "queued" })).data;
 
 describe("a worker", () => {
   test("runs its command for each turn, and what that writes is what the user reads", async () => {
@@ -130,8 +130,7 @@ describe("a worker", () => {
     expect((await worker.ended).code).toBe(0);
     await says(session, "finished");
     await says(session, "end_turn");
-    const work = await json(["work", "list", "--state", "queued"], queue.env);
-    expect(work.data).toMatchObject([{ data: { id: second } }]);
+    expect(await queued(queue)).toMatchObject([{ data: { id: second } }]);
   });
 
   test("gives a session back when the grace period is over", async () => {
@@ -142,7 +141,7 @@ describe("a worker", () => {
     worker.child.kill("SIGTERM");
     expect((await worker.ended).code).toBe(0);
     expect(worker.stderr()).toContain("released");
-    expect((await json(["work", "list", "--state", "queued"], queue.env)).data).toHaveLength(1);
+    expect(await queued(queue)).toHaveLength(1);
   });
 
   test("gives everything back at once on a second signal, and says so with its exit code", async () => {
@@ -154,7 +153,7 @@ describe("a worker", () => {
     await worker.find(/The worker is draining/);
     worker.child.kill("SIGINT");
     expect((await worker.ended).code).toBe(130);
-    expect((await json(["work", "list", "--state", "queued"], queue.env)).data).toHaveLength(1);
+    expect(await queued(queue)).toHaveLength(1);
   });
 
   test("ends with a hint when the server refuses it for good", async () => {

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { CapstanClient } from "../../src/client/index.ts";
 import { ROOT } from "./build.ts";
 import { eventually } from "./eventually.ts";
 
@@ -87,6 +88,8 @@ export function folderForTest(): string {
 export interface TestServer {
   readonly url: string;
   readonly token: string;
+  /** For what a test needs and does not look at. */
+  readonly client: CapstanClient;
   /** Variables with which every command finds this server. */
   readonly env: Readonly<Record<string, string>>;
   stop(): Promise<CliResult>;
@@ -103,6 +106,7 @@ export async function startTestServer(): Promise<TestServer> {
   return {
     url,
     token,
+    client: new CapstanClient({ baseUrl: url, token }),
     env: { CAPSTAN_URL: url, CAPSTAN_TOKEN: token },
     async stop() {
       server.child.kill("SIGTERM");
