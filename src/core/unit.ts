@@ -24,6 +24,13 @@ export interface Needs {
   readonly sessions: Set<string>;
   /** Items by id; their sessions and environments come along. */
   readonly works: Set<string>;
+  /**
+   * Those of the items whose session the command changes, as a rule: a store that many servers share locks both at once.
+   * For every other change it finds out afterwards what else it has to lock, and decides the batch again.
+   */
+  readonly turns: Set<string>;
+  /** Environments that get a session, and must not be deleted before the commit. */
+  readonly joined: Set<string>;
   readonly tokens: Set<string>;
   readonly agents: Set<string>;
   /** Versions of agents that are not the newest. */
@@ -43,6 +50,8 @@ export function noNeeds(): Needs {
     environments: new Set(),
     sessions: new Set(),
     works: new Set(),
+    turns: new Set(),
+    joined: new Set(),
     tokens: new Set(),
     agents: new Set(),
     agentVersions: [],
@@ -67,6 +76,8 @@ export interface Loaded {
    * {@link claimRows} that are claimable under it.
    */
   claimable(environmentId: string): readonly WorkRecord[];
+  /** Whether items may be claimable besides those, which other servers hold. Left out: no. */
+  leftBehind?(environmentId: string): boolean;
   /** Items that a sweeper has to look at. */
   due(): readonly WorkRecord[];
   hasSessions(environmentId: string): boolean;
@@ -199,7 +210,7 @@ export class Unit {
       if (found !== undefined) return { item: found, more: true };
       found = item;
     }
-    return found && { item: found, more: false };
+    return found && { item: found, more: this.#loaded.leftBehind?.(environmentId) ?? false };
   }
 
   putEnvironment(record: EnvironmentRecord, isNew = false): void {

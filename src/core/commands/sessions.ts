@@ -32,6 +32,7 @@ export interface CreateSessionInput {
 export const createSession = define<CreateSessionInput, SessionRecord>({
   needs(input, needs) {
     needs.environments.add(input.environmentId);
+    needs.joined.add(input.environmentId);
     if (input.agent === null) return;
     needs.agents.add(input.agent.agentId);
     const { agentId, version } = input.agent;

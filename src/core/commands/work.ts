@@ -88,6 +88,12 @@ function itemNeeds(target: WorkTarget, needs: Parameters<typeof poll.needs>[1]):
   needs.works.add(target.workId);
 }
 
+/** Of a command that ends a turn, or sends the item back into the queue. */
+function turnNeeds(target: WorkTarget, needs: Parameters<typeof poll.needs>[1]): void {
+  itemNeeds(target, needs);
+  needs.turns.add(target.workId);
+}
+
 /** The newest event of the item's session. */
 function newestEventId(unit: Unit, target: WorkTarget): string | null {
   const sessionId = unit.work(target.workId)?.sessionId;
@@ -131,7 +137,7 @@ export interface StopInput extends WorkTarget {
 }
 
 export const stop = define<StopInput, WorkRecord>({
-  needs: itemNeeds,
+  needs: turnNeeds,
   apply(unit, input) {
     const told = input.processedThrough;
     const newest = newestEventId(unit, input);
@@ -149,7 +155,7 @@ export interface ReleaseInput extends WorkTarget {
 }
 
 export const release = define<ReleaseInput, WorkRecord>({
-  needs: itemNeeds,
+  needs: turnNeeds,
   apply: (unit, input) => change(unit, input, { type: "release", ...input }, input.reason),
 });
 
