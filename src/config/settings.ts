@@ -102,7 +102,8 @@ export const SETTINGS = {
     variable: "CAPSTAN_ENVIRONMENT_ID",
     placeholder: "<id>",
     schema: someText("the id of an environment"),
-    summary: "Environment to work in; left out, the one that `capstan dev` made, else the only self_hosted one.",
+    summary:
+      "Environment to work in; left out, the one that `capstan dev` made, else (but not for a worker) the only self_hosted one.",
     groups: ["worker", "queue"],
   }),
   workerId: setting({

@@ -5,6 +5,7 @@ import { CapstanClient } from "../../client/index.ts";
 import { TTL_SECONDS } from "../../core/lease.ts";
 import { type Child, type Children, SERVER } from "./children.ts";
 import type { Job } from "./plan.ts";
+import type { Assignment } from "./summarise.ts";
 
 const AGENT = fileURLToPath(new URL("./summarise.js", import.meta.url));
 const START_MS = 20_000;
@@ -60,12 +61,15 @@ export async function setStage(children: Children, folder: string): Promise<Stag
       const session = await client.createSession({
         environment_id: environmentId,
         title: `Summarise ${job.name}`,
-        metadata: { folder: job.folder, pause_ms: String(job.pauseMs) },
-        initial_events: [
-          { type: "user.message", content: [{ type: "text", text: `Summarise the source files in ${job.folder}.` }] },
-        ],
+        initial_events: [assignmentOf(job)],
       });
       return session.id;
     },
   };
+}
+
+function assignmentOf({ folder, files, pauseMs }: Job) {
+  const assignment: Assignment = { folder, files, pause_ms: pauseMs };
+  const text = `Summarise ${files.length} source files in ${folder}.`;
+  return { type: "user.message", content: [{ type: "text", text }], ...assignment };
 }

@@ -7,23 +7,26 @@
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { processEnvironment } from "../../config/environment.ts";
-import { type FileSummary, PROGRESS_FILE, REPORT_FILE, sourceFiles, summarise } from "./sources.ts";
+import { type FileSummary, PROGRESS_FILE, REPORT_FILE, summarise } from "./sources.ts";
 
-interface Turn {
-  readonly session: { readonly metadata: { readonly folder: string; readonly pause_ms: string } };
+/** The message that `capstan demo` sends: what is to be done stands beside its text. */
+export interface Assignment {
+  readonly folder: string;
+  readonly files: readonly string[];
+  readonly pause_ms: number;
 }
 
 const stop = new AbortController();
 process.on("SIGTERM", () => stop.abort());
 
-const { folder, pause_ms: pauseMs } = (JSON.parse(readFileSync(0, "utf8")) as Turn).session.metadata;
+const turn = JSON.parse(readFileSync(0, "utf8")) as { readonly events: readonly [Assignment] };
+const { folder, files, pause_ms: pauseMs } = turn.events[0];
 const done: FileSummary[] = existsSync(PROGRESS_FILE)
   ? readFileSync(PROGRESS_FILE, "utf8")
       .trimEnd()
       .split("\n")
       .map((line) => JSON.parse(line))
   : [];
-const files = sourceFiles(folder);
 const missing = files.filter((file) => !done.some((summary) => summary.file === file));
 if (done.length > 0) say(`Going on after ${done.length} of ${files.length} files.`);
 
@@ -38,7 +41,7 @@ for (const file of missing) {
     done.length,
   );
   // Slow enough to be watched, and to be cut off in the middle.
-  await sleep(Number(pauseMs), undefined, { signal: stop.signal }).catch(() => undefined);
+  await sleep(pauseMs, undefined, { signal: stop.signal }).catch(() => undefined);
 }
 
 const rows = done.map(
