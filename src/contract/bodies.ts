@@ -17,7 +17,9 @@ const queueConfig = z
 
 const selfHosted = z.looseObject({
   type: z.literal("self_hosted"),
-  setup_script: text(LIMITS.setupScriptCharacters).nullish(),
+  setup_script: text(LIMITS.setupScriptCharacters)
+    .meta({ description: "What a worker that allows it runs once before its first session." })
+    .nullish(),
   queue: queueConfig.optional(),
 });
 const cloud = z.looseObject({ type: z.literal("cloud") });
@@ -36,14 +38,17 @@ const description = text(LIMITS.descriptionCharacters);
 export const createEnvironmentBody = z.object({
   name,
   description: description.nullish(),
-  config: environmentConfig.optional(),
+  config: environmentConfig.meta({ description: 'Left out: `{"type":"cloud"}`, which has no queue here.' }).optional(),
   metadata: metadata.optional(),
 });
 
 export const updateEnvironmentBody = z.object({
   name: name.optional(),
   description: description.nullish(),
-  config: z.looseObject({ type: z.string().optional() }, "must be an object").optional(),
+  config: z
+    .looseObject({ type: z.string().optional() }, "must be an object")
+    .meta({ description: "Replaces the whole config; its type cannot change." })
+    .optional(),
   metadata: metadataPatch.optional(),
 });
 
@@ -76,7 +81,9 @@ export const createAgentBody = z.object({
 });
 
 export const updateAgentBody = z.object({
-  version: bodyInteger({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+  version: bodyInteger({ min: 1, max: Number.MAX_SAFE_INTEGER }).meta({
+    description: "The newest version, as you have seen it; with another one the update is refused.",
+  }),
   ...z.object(agentFields).partial().shape,
   metadata: metadataPatch.optional(),
 });
@@ -104,7 +111,7 @@ const blocks = z.array(block, 'must be an array of blocks, such as [{"type":"tex
 const someBlocks = blocks.min(1, "must not be empty");
 
 /** What an event of each type has to carry. Types without an entry may carry anything. */
-const EVENT_PAYLOADS: Readonly<Record<string, z.ZodType>> = {
+export const EVENT_PAYLOADS: Readonly<Record<string, z.ZodType>> = {
   "user.message": z.looseObject({ content: someBlocks }),
   "system.message": z.looseObject({ content: someBlocks }),
   "user.tool_confirmation": z.looseObject({
@@ -148,6 +155,7 @@ const nothing = (what: string) =>
     .refine((value) => value == null || (typeof value === "object" && Object.keys(value).length === 0), {
       message: `is not available on a self_hosted environment: ${what}`,
     })
+    .meta({ description: `Empty, or left out: ${what}.` })
     .optional();
 
 export const createSessionBody = z.object({
@@ -158,6 +166,7 @@ export const createSessionBody = z.object({
   initial_events: z
     .array(event, "must be an array of events")
     .max(LIMITS.initialEvents, `may hold at most ${LIMITS.initialEvents} events`)
+    .meta({ description: "Sent with the creation; whatever their types, they give the session something to do." })
     .optional(),
   resources: nothing("mount files on the worker's machine instead"),
   environment_variables: nothing("set them where the worker runs instead"),
@@ -172,21 +181,35 @@ export const updateSessionBody = z.object({
 export const updateWorkBody = z.object({ metadata: metadataPatch.optional() });
 
 export const stopWorkBody = z.object({
-  force: z.boolean("must be true or false").optional(),
-  processed_through: bodyId("event").optional(),
+  force: z
+    .boolean("must be true or false")
+    .meta({ description: "The end at once, without waiting for the worker. Default false." })
+    .optional(),
+  processed_through: bodyId("event")
+    .meta({
+      description:
+        "The last event that the worker has dealt with: input after it gets a new item. Left out: what came before the ack counts as dealt with, and all of it when an `agent.*` event follows. Extension.",
+    })
+    .optional(),
 });
 
 export const releaseWorkBody = z.object({
-  reason: text(LIMITS.descriptionCharacters).optional(),
-  delay_ms: bodyInteger({ min: 0, max: LIMITS.releaseDelayMs }).optional(),
+  reason: text(LIMITS.descriptionCharacters).meta({ description: "Why, for whoever follows the session." }).optional(),
+  delay_ms: bodyInteger({ min: 0, max: LIMITS.releaseDelayMs })
+    .meta({ description: "How long nobody shall take it. Default 0." })
+    .optional(),
 });
 
 export const createTokenBody = z
   .object({
     name,
     role: z.enum(TOKEN_ROLES, `must be one of ${TOKEN_ROLES.join(", ")}`),
-    environment_id: bodyId("environment").nullish(),
-    expires_in_seconds: bodyInteger({ min: 1, max: LIMITS.tokenLifetimeSeconds }).nullish(),
+    environment_id: bodyId("environment")
+      .meta({ description: "For role worker, and required there: the one environment that it may reach." })
+      .nullish(),
+    expires_in_seconds: bodyInteger({ min: 1, max: LIMITS.tokenLifetimeSeconds })
+      .meta({ description: "Left out: it does not expire." })
+      .nullish(),
   })
   .superRefine((value, context) => {
     const bound = value.environment_id !== undefined && value.environment_id !== null;

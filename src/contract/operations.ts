@@ -77,7 +77,10 @@ const cursors = (kind: IdKind) => ({
   before_id: idParam(kind, "The page that ends right before this one."),
 });
 const limit = (range: IntegerRange, byDefault: number) =>
-  integerParam(range, `Records per page. Default ${byDefault}.`);
+  integerParam(
+    range,
+    `Records per page. Default ${byDefault}.${range.capped ? ` More than ${range.max} count as ${range.max}.` : ""}`,
+  );
 const pageLimit = { min: 1, max: LIMITS.page.max };
 
 const workerId = {

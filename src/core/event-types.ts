@@ -12,7 +12,7 @@ const fromUser = (needsAgent: boolean): EventKind => ({ sender: "user", needsAge
 const fromWorker: EventKind = { sender: "worker", needsAgent: false };
 const fromServer: EventKind = { sender: "server", needsAgent: false };
 
-const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
+export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
   "user.message": fromUser(true),
   "user.tool_confirmation": fromUser(true),
   "user.custom_tool_result": fromUser(true),
