@@ -4,12 +4,19 @@ export type Micros = number;
 export const MICROS_PER_MS = 1_000;
 export const MICROS_PER_SECOND = 1_000_000;
 
+/** The text of the second that was asked for last: most stamps of an answer, and of its neighbours, share it. */
+let lastSecond = Number.NaN;
+let lastSecondText = "";
+
 /** RFC 3339 in UTC with `Z` and exactly six fractional digits, the only form that this server writes. */
 export function formatTime(at: Micros): string {
-  const ms = Math.floor(at / 1_000);
-  const iso = new Date(ms).toISOString();
-  const micros = at - ms * 1_000;
-  return `${iso.slice(0, -1)}${micros < 10 ? "00" : micros < 100 ? "0" : ""}${micros}Z`;
+  const second = Math.floor(at / MICROS_PER_SECOND);
+  if (second !== lastSecond) {
+    lastSecondText = new Date(second * 1_000).toISOString().slice(0, -4);
+    lastSecond = second;
+  }
+  // Seven digits of which the first is dropped: the leading zeros come for free.
+  return `${lastSecondText}${String(at - second * MICROS_PER_SECOND + MICROS_PER_SECOND).slice(1)}Z`;
 }
 
 const RFC_3339 = /^(\d{4}-\d{2}-\d{2})[Tt]((?:[01]\d|2[0-3]):\d{2}:\d{2})(?:\.(\d{1,12}))?([Zz]|[+-]\d{2}:\d{2})$/;
