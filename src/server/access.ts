@@ -37,12 +37,16 @@ function deniedHandOut(
  * A worker token reaches only the sessions of its environment. One that does not exist gets the same answer, so that
  * ids cannot be tried out.
  */
-export async function deniedSession(
+export function deniedSession(
   store: Store,
   principal: Principal,
   sessionId: string | undefined,
-): Promise<Refused | undefined> {
+): undefined | Promise<Refused | undefined> {
   if (principal.role !== "worker" || sessionId === undefined) return undefined;
+  return foreignSession(store, principal, sessionId);
+}
+
+async function foreignSession(store: Store, principal: Principal, sessionId: string): Promise<Refused | undefined> {
   const session = await store.getSession(sessionId);
   if (session?.environmentId === principal.environmentId) return undefined;
   return refuse("forbidden", `Session ${sessionId} is not one of this worker token's environment.`);

@@ -11,7 +11,7 @@ import { callerOf } from "./caller.ts";
 import { type Call, type Handler, type Services, StreamAnswer } from "./handlers/handler.ts";
 import { HANDLERS } from "./handlers/index.ts";
 import { parseJson } from "./json.ts";
-import type { Logger } from "./log.ts";
+import { type Logger, withoutRedaction } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { ServerLimits } from "./options.ts";
 import { requestParser } from "./requests.ts";
@@ -88,6 +88,7 @@ function acceptAnyBody(app: FastifyInstance, maxDepth: number): void {
 }
 
 function observe(app: FastifyInstance, { metrics, log, draining }: AppParts): void {
+  const requests = withoutRedaction(log);
   app.addHook("onRequest", (request, reply, done) => {
     reply.header("x-request-id", request.id);
     if (draining() && request.url.startsWith(BASE_PATH)) {
@@ -102,8 +103,8 @@ function observe(app: FastifyInstance, { metrics, log, draining }: AppParts): vo
     const ms = reply.elapsedTime;
     metrics.observe(operation, reply.statusCode, ms / 1_000);
     const level = reply.statusCode >= 500 ? "error" : "info";
-    if (log.isLevelEnabled(level)) {
-      log[level](
+    if (requests.isLevelEnabled(level)) {
+      requests[level](
         {
           request_id: request.id,
           method: request.method,
@@ -136,54 +137,66 @@ function addRoute(app: FastifyInstance, name: OperationName, { services, log }: 
     method: operation.method,
     url: BASE_PATH + operation.path.replace(/\{(\w+)\}/g, ":$1"),
     config: { operation: name },
-    onRequest: async (request, reply) => {
-      const refused = await admit(request);
-      if (refused !== undefined) sendFault(reply, request.id, refused.refused, workApi);
-      return refused && reply;
+    onRequest: (request, reply, next) => {
+      const settle = (refused: Refused | undefined): void => {
+        if (refused === undefined) next();
+        else sendFault(reply, request.id, refused.refused, workApi);
+      };
+      const refused = admit(request);
+      if (refused instanceof Promise) refused.then(settle, next);
+      else settle(refused);
     },
-    handler: async (request, reply) => {
-      const outcome = await run(request, reply);
-      if (outcome.refused) sendFault(reply, request.id, outcome.refused, workApi);
-      else if (outcome.value instanceof StreamAnswer) {
-        reply.hijack();
-        outcome.value.start(reply.raw, request.id);
-      } else sendJson(reply, 200, outcome.value);
-      return reply;
+    handler: (request, reply) => {
+      run(request, reply)
+        .then((outcome) => respond(request, reply, outcome))
+        .catch((error) => sendFault(reply, request.id, faultOf(error, request, log), workApi));
     },
   });
 
-  /** 401 and 403, before the body is read. */
-  async function admit(request: FastifyRequest): Promise<Refused | undefined> {
+  /** 401 and 403, before the body is read. A promise only where the store has to be asked, which is seldom. */
+  function admit(request: FastifyRequest): undefined | Refused | Promise<Refused | undefined> {
     const secret = bearerToken(request.headers.authorization);
     if (secret === undefined) return unauthenticated(request);
-    const principal = services.tokens.fromMemory(secret) ?? (await services.tokens.fromStore(secret));
-    if (principal === undefined) return unauthenticated(request);
+    const principal = services.tokens.fromMemory(secret);
+    if (principal !== undefined) return admitAs(principal, request);
+    return services.tokens
+      .fromStore(secret)
+      .then((found) => (found === undefined ? unauthenticated(request) : admitAs(found, request)));
+  }
+
+  function admitAs(principal: Principal, request: FastifyRequest): undefined | Refused | Promise<Refused | undefined> {
     request.principal = principal;
     const path = pathOf(request);
-    return denied(operation, principal, path) ?? (await deniedSession(services.store, principal, path.session_id));
+    return denied(operation, principal, path) ?? deniedSession(services.store, principal, path.session_id);
   }
 
   async function run(request: FastifyRequest, reply: FastifyReply): Promise<Outcome<unknown>> {
-    const principal = request.principal as Principal;
-    const path = pathOf(request);
     const parsed = parse({
-      path,
+      path: pathOf(request),
       query: request.query as Record<string, unknown>,
       headers: request.headers,
       body: request.body,
     });
     if (parsed.refused) return parsed;
-    try {
-      return await handler({
-        ...parsed.value,
-        services,
-        principal,
-        caller: callerOf(request, reply),
-        setHeader: (header: string, value: string) => void reply.header(header, value),
-      } as unknown as Call<OperationName>);
-    } catch (error) {
-      return { refused: faultOf(error, request, log) };
-    }
+    const { path, query, headers, body } = parsed.value;
+    return handler({
+      path,
+      query,
+      headers,
+      body,
+      services,
+      principal: request.principal as Principal,
+      caller: callerOf(request, reply),
+      setHeader: (header: string, value: string) => void reply.header(header, value),
+    } as unknown as Call<OperationName>);
+  }
+
+  function respond(request: FastifyRequest, reply: FastifyReply, outcome: Outcome<unknown>): void {
+    if (outcome.refused) sendFault(reply, request.id, outcome.refused, workApi);
+    else if (outcome.value instanceof StreamAnswer) {
+      reply.hijack();
+      outcome.value.start(reply.raw, request.id);
+    } else sendJson(reply, 200, outcome.value);
   }
 }
 
