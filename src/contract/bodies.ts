@@ -32,6 +32,16 @@ export const environmentConfig = z.discriminatedUnion("type", [selfHosted, cloud
 });
 export type EnvironmentConfigBody = z.output<typeof environmentConfig>;
 
+/** One without a type is of the environment's own type, and is judged when that is known. */
+const configChange = z
+  .looseObject({ type: z.string().optional() }, "must be an object")
+  .superRefine((value, context) => {
+    if (value.type === undefined) return;
+    for (const { path, message } of environmentConfig.safeParse(value).error?.issues ?? []) {
+      context.addIssue({ code: "custom", path: [...path], message });
+    }
+  });
+
 const name = text(LIMITS.nameCharacters, { min: 1 });
 const description = text(LIMITS.descriptionCharacters);
 
@@ -45,10 +55,7 @@ export const createEnvironmentBody = z.object({
 export const updateEnvironmentBody = z.object({
   name: name.optional(),
   description: description.nullish(),
-  config: z
-    .looseObject({ type: z.string().optional() }, "must be an object")
-    .meta({ description: "Replaces the whole config; its type cannot change." })
-    .optional(),
+  config: configChange.meta({ description: "Replaces the whole config; its type cannot change." }).optional(),
   metadata: metadataPatch.optional(),
 });
 

@@ -1,0 +1,52 @@
+/** The first admin token, over restarts. These servers bring no token of their own. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { type RunningServer, startServer } from "../../src/server/start.ts";
+import { StoreRefused } from "../../src/storage/store.ts";
+
+async function dataFolder(): Promise<string> {
+  const dataDir = await mkdtemp(join(tmpdir(), "capstan-test-"));
+  onTestFinished(() => rm(dataDir, { recursive: true, force: true }));
+  return dataDir;
+}
+
+const start = (dataDir: string, adminToken?: string): Promise<RunningServer> =>
+  startServer({ dataDir, port: 0, logLevel: "silent", adminToken });
+
+async function statusWith(server: RunningServer, token: string): Promise<number> {
+  const headers = { authorization: `Bearer ${token}` };
+  return (await fetch(`${server.url}/api/v1/cloud/tokens`, { headers })).status;
+}
+
+test("the first start makes an admin token, later ones keep it and make none", async () => {
+  const dataDir = await dataFolder();
+  const first = await start(dataDir);
+  const token = first.adminToken ?? "";
+  expect(await statusWith(first, token)).toBe(200);
+  await first.stop();
+  const second = await start(dataDir);
+  expect(second.adminToken).toBeUndefined();
+  expect(await statusWith(second, token)).toBe(200);
+  await second.stop();
+});
+
+test("a given admin token is valid while the server runs with it, and none is made", async () => {
+  const dataDir = await dataFolder();
+  const given = "a-token-that-an-operator-has-chosen";
+  const first = await start(dataDir, given);
+  expect(first.adminToken).toBeUndefined();
+  expect(await statusWith(first, given)).toBe(200);
+  await first.stop();
+  const second = await start(dataDir);
+  expect(await statusWith(second, given)).toBe(401);
+  expect(await statusWith(second, second.adminToken ?? "")).toBe(200);
+  await second.stop();
+});
+
+test("an admin token that is too short is refused with what to do", async () => {
+  const starting = start(await dataFolder(), "short");
+  await expect(starting).rejects.toThrow(StoreRefused);
+  await expect(starting).rejects.toThrow("at least 32 characters");
+});
