@@ -40,6 +40,18 @@ export const LIMIT_SETTINGS = {
     [65_536, 1_073_741_824],
     "Bytes that may wait for one slow reader of a stream; with more it is disconnected and can resume.",
   ),
+  streamKeepAliveMs: limit(
+    "streamKeepAliveMs",
+    "<ms>",
+    [1_000, 15_000],
+    "How often a comment goes over every open stream; less than proxies in front allow a connection to be silent.",
+  ),
+  streamStallMs: limit(
+    "streamStallMs",
+    "<ms>",
+    [1_000, DAY_MS],
+    "How long a reader of a stream that catches up may take nothing before it is disconnected.",
+  ),
   maxHeaderBytes: limit("maxHeaderBytes", "<bytes>", [1_024, 1_048_576], "Bytes of one request's headers."),
   headersTimeoutMs: limit(
     "headersTimeoutMs",

@@ -1,8 +1,13 @@
 import type { ServerResponse } from "node:http";
-import { presentEvent } from "../contract/present.ts";
 import type { EventRecord } from "../core/records.ts";
-import type { CommitSignals, Store } from "../storage/store.ts";
+import { type CommitSignals, type Store, StoreUnavailable } from "../storage/store.ts";
+import { fittingFrames, framesOf } from "./event-frames.ts";
+import { EventReader } from "./event-reader.ts";
+import { noLongerAllowed } from "./event-trust.ts";
+import type { Logger } from "./log.ts";
+import type { ServerLimits } from "./options.ts";
 import type { Principal } from "./tokens.ts";
+import { Turns } from "./turns.ts";
 
 export interface Subscription {
   readonly sessionId: string;
@@ -13,136 +18,163 @@ export interface Subscription {
   readonly requestId: string;
 }
 
-export interface HubLimits {
-  readonly maxStreams: number;
-  readonly maxStreamBufferBytes: number;
+export interface HubParts {
+  readonly store: Store;
+  readonly limits: Pick<ServerLimits, "maxStreams" | "maxStreamBufferBytes" | "streamKeepAliveMs" | "streamStallMs">;
+  readonly stillAllowed: (principal: Principal) => Promise<boolean>;
+  readonly log: Logger;
 }
 
-interface Subscriber extends Subscription {
-  /** The last event that was written to it. */
-  position: string;
-}
-
-/** The subscribers of one session that have caught up: each new event is read and written out once for all of them. */
+/** All readers of one session. */
 interface Feed {
-  /** The last event that was read for them. */
+  readonly sessionId: string;
+  /** Every event up to here has been read for the live readers. Only ever rises, and is never beyond the session's end. */
   position: string;
-  readonly live: Set<Subscriber>;
+  readonly readers: Set<EventReader>;
+  /** Those that have caught up: each new event is read and encoded once for all of them. */
+  readonly live: Set<EventReader>;
   reading: boolean;
-  /** Something was committed since the read under way began. */
+  /** Something may have been committed since the read under way began. */
   dirty: boolean;
-  /** Counts commits, so that a subscriber which catches up notices one that came while it read. */
-  commits: number;
+  /** Counts signals, so that a reader which joins notices one that came while it caught up. */
+  signals: number;
   readAt: number;
+  checkedAt: number;
 }
 
 /** Events read at once. */
 const PAGE = 200;
-/** A busy session is read at most this often: what came in between shares one read and one write per subscriber. */
-const PACE_MS = 10;
-/** Proxies close silent connections; the contract asks for a comment this often. */
-const KEEP_ALIVE_MS = 15_000;
-/** How long a reader that catches up may take nothing before its connection is closed. */
-const STALL_MS = 30_000;
-/** How soon a client should come back after we closed the stream. */
-const RETRY_MS = 1_000;
+/** A busy session is read at most this often: what came in between shares one read and one write per reader. */
+const PACE_MS = 20;
+/** For how long it is believed that a caller may still have a stream that events flow on. */
+const TRUST_MS = 1_000;
+/** Looks for due comments and checks per keep-alive, so that those of all streams are spread over time. */
+const TICKS_PER_KEEP_ALIVE = 30;
+/** Streams that a stop ends are told to come back at a time of their own between these. */
+const RETURN_MS = { soonest: 500, latest: 2_500 };
 const BEGINNING = "";
 
 /**
- * Event streams. A subscriber first catches up from the store at its own speed and then joins the session's live feed;
- * it joins only when it has seen everything that the feed has, so that nothing is left out and nothing comes twice.
- * Signals are hints: positions alone decide what a subscriber still needs.
+ * Event streams. A reader first catches up from the store at its own speed and then joins the session's live feed; it
+ * joins only when it has seen everything that the feed has, so that nothing is left out and nothing comes twice.
+ * Signals are hints: positions alone decide what a reader still needs, and a lost signal costs time, never an event.
  */
 export class EventHub {
-  readonly #store: Store;
-  readonly #limits: HubLimits;
-  readonly #stillAllowed: (principal: Principal) => Promise<boolean>;
+  readonly #parts: HubParts;
   readonly #feeds = new Map<string, Feed>();
-  readonly #subscribers = new Set<Subscriber>();
+  readonly #turns = new Turns();
   readonly #unsubscribe: () => void;
-  readonly #keepAlive: NodeJS.Timeout;
+  readonly #ticker: NodeJS.Timeout;
+  #open = 0;
+  #closed = false;
 
-  constructor(store: Store, limits: HubLimits, stillAllowed: (principal: Principal) => Promise<boolean>) {
-    this.#store = store;
-    this.#limits = limits;
-    this.#stillAllowed = stillAllowed;
-    this.#unsubscribe = store.onCommit((signals) => this.#committed(signals));
-    this.#keepAlive = setInterval(() => this.#tick(), KEEP_ALIVE_MS);
-    this.#keepAlive.unref();
+  constructor(parts: HubParts) {
+    this.#parts = parts;
+    this.#unsubscribe = parts.store.onCommit((signals) => this.#committed(signals));
+    const tickMs = Math.max(1, parts.limits.streamKeepAliveMs / TICKS_PER_KEEP_ALIVE);
+    this.#ticker = setInterval(() => this.#tick(), tickMs).unref();
   }
 
+  /** Streams that are open now. */
   get open(): number {
-    return this.#subscribers.size;
+    return this.#open;
   }
 
   get full(): boolean {
-    return this.#subscribers.size >= this.#limits.maxStreams;
+    return this.#open >= this.#parts.limits.maxStreams;
   }
 
-  subscribe(subscription: Subscription): void {
-    const { response, requestId } = subscription;
-    response.writeHead(200, {
-      "content-type": "text/event-stream; charset=utf-8",
-      "cache-control": "no-store",
-      "x-accel-buffering": "no",
-      "x-request-id": requestId,
-    });
-    response.write(`retry: ${RETRY_MS}\n\n`);
-    const subscriber: Subscriber = { ...subscription, position: subscription.from ?? BEGINNING };
-    this.#subscribers.add(subscriber);
-    response.once("close", () => this.#leave(subscriber));
-    this.#catchUp(subscriber).catch(() => this.#end(subscriber));
+  subscribe({ response, requestId, from, ...who }: Subscription): void {
+    // It hung up while its request was looked at; its `close` has been and will not come again.
+    if (response.destroyed) return;
+    const position = from ?? BEGINNING;
+    const keepAliveMs = this.#parts.limits.streamKeepAliveMs;
+    const reader = new EventReader(response, requestId, { ...who, position, keepAliveMs });
+    if (this.#closed) {
+      reader.end(returnMs());
+      return;
+    }
+    const feed = this.#feed(who.sessionId);
+    feed.readers.add(reader);
+    this.#open += 1;
+    response.once("close", () => this.#leave(feed, reader));
+    this.#follow(feed, reader);
   }
 
   /** Ends every stream; clients come back to whichever server is there then. */
   close(): void {
+    this.#closed = true;
     this.#unsubscribe();
-    clearInterval(this.#keepAlive);
-    for (const subscriber of this.#subscribers) this.#end(subscriber);
-  }
-
-  async #catchUp(subscriber: Subscriber): Promise<void> {
-    for (;;) {
-      const feed = this.#feed(subscriber.sessionId);
-      const seen = feed.commits;
-      const page = await this.#page(subscriber.sessionId, subscriber.position);
-      if (!this.#subscribers.has(subscriber)) return;
-      const last = page.data.at(-1);
-      if (last !== undefined) {
-        subscriber.position = last.id;
-        subscriber.response.write(framesOf(page.data));
-      }
-      if (!page.hasMore && this.#join(subscriber, feed, seen)) return;
-      if (subscriber.response.writableNeedDrain && !(await drained(subscriber.response))) {
-        subscriber.response.destroy();
-        return;
-      }
-      // Nothing new although the feed is ahead: its events were deleted meanwhile. Do not spin until that shows.
-      if (last === undefined) await new Promise((resolve) => setTimeout(resolve, PACE_MS));
+    clearInterval(this.#ticker);
+    for (const feed of this.#feeds.values()) {
+      for (const reader of feed.readers) this.#end(feed, reader, returnMs());
     }
-  }
-
-  /** Makes a subscriber live, if it has seen all that the feed has and nothing was committed since it began to look. */
-  #join(subscriber: Subscriber, feed: Feed, seen: number): boolean {
-    if (feed.commits !== seen || this.#feeds.get(subscriber.sessionId) !== feed) return false;
-    if (feed.live.size === 0) feed.position = subscriber.position;
-    if (subscriber.position < feed.position) return false;
-    feed.live.add(subscriber);
-    return true;
   }
 
   #feed(sessionId: string): Feed {
     let feed = this.#feeds.get(sessionId);
     if (feed === undefined) {
-      feed = { position: BEGINNING, live: new Set(), reading: false, dirty: false, commits: 0, readAt: 0 };
+      const now = performance.now();
+      feed = {
+        ...{ sessionId, position: BEGINNING, readers: new Set(), live: new Set() },
+        ...{ reading: false, dirty: false, signals: 0, readAt: 0, checkedAt: now },
+      };
       this.#feeds.set(sessionId, feed);
     }
     return feed;
   }
 
-  #page(sessionId: string, after: string) {
-    const request = { limit: PAGE, order: "ascending", after: after === BEGINNING ? undefined : after } as const;
-    return this.#store.listEvents(sessionId, request, {});
+  /** Brings a reader to the end of the session and makes it live. */
+  async #follow(feed: Feed, reader: EventReader, first?: { frames: Buffer; lastEventId: string }): Promise<void> {
+    const { streamStallMs } = this.#parts.limits;
+    try {
+      if (first !== undefined && !(await reader.take(first.frames, first.lastEventId, streamStallMs))) return;
+      while (reader.open) {
+        await this.#turns.next();
+        const { signals } = feed;
+        const step = await this.#nextStep(feed, reader);
+        if (step === undefined) return this.#end(feed, reader);
+        if (step.frames !== undefined && !(await reader.take(step.frames, step.lastEventId, streamStallMs))) return;
+        if (step.end !== undefined && reader.open && this.#join(feed, reader, step.end, signals)) return;
+      }
+    } catch (error) {
+      this.#failed(error);
+      this.#end(feed, reader);
+    }
+  }
+
+  /**
+   * What a reader is given next, and when nothing comes after that, the end of the session up to which it then has seen
+   * everything. `undefined` when the session is gone.
+   */
+  async #nextStep(feed: Feed, reader: EventReader) {
+    const { store, limits } = this.#parts;
+    // Before the page, so that the page holds at least everything up to this end.
+    const session = await store.getSession(feed.sessionId);
+    if (session === undefined) return undefined;
+    const limit = Math.min(PAGE, reader.pageEvents);
+    const page = await this.#page(feed.sessionId, reader.position, limit);
+    const { frames, last, count } = fittingFrames(page.data, limits.maxStreamBufferBytes);
+    const whole = count === page.data.length;
+    reader.pageEvents = whole ? limit * 2 : Math.max(1, count);
+    const sessionEnd = session.lastEventId ?? BEGINNING;
+    const seen = last?.id ?? (reader.position < sessionEnd ? reader.position : sessionEnd);
+    const end = whole && !page.hasMore ? seen : undefined;
+    return last === undefined ? { end } : { end, frames, lastEventId: last.id };
+  }
+
+  /** @param end the reader has seen everything up to here, which is no further than the session goes */
+  #join(feed: Feed, reader: EventReader, end: string, signals: number): boolean {
+    if (end < feed.position) return false;
+    if (feed.live.size === 0) feed.position = end;
+    feed.live.add(reader);
+    if (feed.signals !== signals) this.#markDirty(feed);
+    return true;
+  }
+
+  #page(sessionId: string, after: string, limit: number) {
+    const request = { limit, order: "ascending", after: after === BEGINNING ? undefined : after } as const;
+    return this.#parts.store.listEvents(sessionId, request, {});
   }
 
   #committed({ sessions }: CommitSignals): void {
@@ -150,103 +182,113 @@ export class EventHub {
     for (const sessionId of sessions) {
       const feed = this.#feeds.get(sessionId);
       if (feed === undefined) continue;
-      feed.commits += 1;
-      if (feed.live.size === 0) continue;
-      feed.dirty = true;
-      if (!feed.reading) this.#schedule(sessionId, feed);
+      feed.signals += 1;
+      this.#markDirty(feed);
     }
   }
 
-  #schedule(sessionId: string, feed: Feed): void {
+  #markDirty(feed: Feed): void {
+    if (feed.live.size === 0) return;
+    feed.dirty = true;
+    if (!feed.reading) this.#schedule(feed);
+  }
+
+  #schedule(feed: Feed): void {
     feed.reading = true;
     const waitMs = feed.readAt + PACE_MS - performance.now();
-    if (waitMs > 0) setTimeout(() => this.#read(sessionId, feed), waitMs);
-    else setImmediate(() => this.#read(sessionId, feed));
+    if (waitMs > 0) setTimeout(() => this.#read(feed), waitMs);
+    else setImmediate(() => this.#read(feed));
   }
 
-  async #read(sessionId: string, feed: Feed): Promise<void> {
+  async #read(feed: Feed): Promise<void> {
     feed.readAt = performance.now();
     try {
-      do {
+      let more = true;
+      while (more && feed.live.size > 0 && performance.now() - feed.readAt < PACE_MS) {
         feed.dirty = false;
-        const page = await this.#page(sessionId, feed.position);
-        this.#broadcast(feed, page.data);
-        if (page.hasMore) feed.dirty = true;
-      } while (feed.dirty && performance.now() - feed.readAt < PACE_MS);
-    } catch {
-      // The store is away: end the streams, so that their readers resume where they are, here or elsewhere.
-      for (const subscriber of feed.live) this.#end(subscriber);
+        const from = feed.position;
+        const page = await this.#page(feed.sessionId, from, PAGE);
+        if (page.data.length === 0) await this.#endIfGone(feed);
+        else await this.#dismiss(feed, feed.live, TRUST_MS);
+        this.#broadcast(feed, from, page.data);
+        more = page.hasMore;
+      }
+      if (more) feed.dirty = true;
+    } catch (error) {
+      this.#failed(error);
+      for (const reader of feed.live) this.#end(feed, reader);
     }
     feed.reading = false;
-    if (feed.dirty && feed.live.size > 0) this.#schedule(sessionId, feed);
+    if (feed.dirty) this.#markDirty(feed);
   }
 
-  #broadcast(feed: Feed, events: readonly EventRecord[]): void {
+  #broadcast(feed: Feed, from: string, events: readonly EventRecord[]): void {
     const last = events.at(-1);
-    if (last === undefined) return;
-    const before = feed.position;
-    feed.position = last.id;
+    if (last === undefined || feed.live.size === 0) return;
+    const { maxStreamBufferBytes } = this.#parts.limits;
     const frames = framesOf(events);
-    for (const subscriber of feed.live) {
-      if (subscriber.response.writableLength > this.#limits.maxStreamBufferBytes) {
-        subscriber.response.destroy();
-        continue;
-      }
-      if (subscriber.position === before) subscriber.response.write(frames);
-      else subscriber.response.write(framesOf(events.filter((event) => event.id > subscriber.position)));
-      if (subscriber.position < last.id) subscriber.position = last.id;
+    for (const reader of feed.live) {
+      const own = reader.position === from ? frames : framesOf(events.filter(({ id }) => id > reader.position));
+      if (reader.queuedBytes > maxStreamBufferBytes) {
+        // Others must not wait for it, nor the memory hold what it does not take. It can resume where it was.
+        reader.destroy();
+      } else if (own.length > maxStreamBufferBytes) {
+        feed.live.delete(reader);
+        this.#follow(feed, reader, { frames: own, lastEventId: last.id });
+      } else reader.write(own, last.id);
     }
+    if (last.id > feed.position) feed.position = last.id;
   }
 
   #tick(): void {
-    for (const subscriber of this.#subscribers) {
-      if (!subscriber.response.writableNeedDrain) subscriber.response.write(": keep-alive\n\n");
-      this.#recheck(subscriber).catch(() => this.#end(subscriber));
+    const now = performance.now();
+    for (const feed of this.#feeds.values()) {
+      for (const reader of feed.readers) reader.keepAlive(now);
+      if (now - feed.checkedAt < this.#parts.limits.streamKeepAliveMs) continue;
+      feed.checkedAt = now;
+      this.#check(feed).catch((error) => {
+        this.#failed(error);
+        for (const reader of feed.readers) this.#end(feed, reader);
+      });
     }
   }
 
-  /** A revoked token, a hand-out that is over and a deleted session end their streams within one keep-alive. */
-  async #recheck(subscriber: Subscriber): Promise<void> {
-    const [allowed, session] = await Promise.all([
-      this.#stillAllowed(subscriber.principal),
-      this.#store.getSession(subscriber.sessionId),
-    ]);
-    if (!allowed || session === undefined) this.#end(subscriber);
+  /** Once per keep-alive: finds what no signal told of. */
+  async #check(feed: Feed): Promise<void> {
+    const session = await this.#endIfGone(feed);
+    await this.#dismiss(feed, feed.readers, 0);
+    if (session !== undefined && (session.lastEventId ?? BEGINNING) > feed.position) this.#markDirty(feed);
   }
 
-  #end(subscriber: Subscriber): void {
-    this.#leave(subscriber);
-    subscriber.response.end();
+  async #endIfGone(feed: Feed) {
+    const session = await this.#parts.store.getSession(feed.sessionId);
+    if (session === undefined) for (const reader of feed.readers) this.#end(feed, reader);
+    return session;
   }
 
-  #leave(subscriber: Subscriber): void {
-    this.#subscribers.delete(subscriber);
-    const feed = this.#feeds.get(subscriber.sessionId);
-    if (feed === undefined) return;
-    feed.live.delete(subscriber);
-    if (feed.live.size === 0) this.#feeds.delete(subscriber.sessionId);
+  async #dismiss(feed: Feed, readers: ReadonlySet<EventReader>, trustMs: number): Promise<void> {
+    const gone = await noLongerAllowed(readers, trustMs, this.#parts.stillAllowed);
+    for (const reader of gone) this.#end(feed, reader);
+  }
+
+  /** The streams that an error touches are ended, and so resume where they were, here or on another server. */
+  #failed(error: unknown): void {
+    const { log } = this.#parts;
+    if (error instanceof StoreUnavailable) log.warn({ err: error }, "event streams ended: the store is unavailable");
+    else log.error({ err: error }, "event streams ended");
+  }
+
+  #end(feed: Feed, reader: EventReader, retryMs?: number): void {
+    this.#leave(feed, reader);
+    reader.end(retryMs);
+  }
+
+  #leave(feed: Feed, reader: EventReader): void {
+    if (!feed.readers.delete(reader)) return;
+    this.#open -= 1;
+    feed.live.delete(reader);
+    if (feed.readers.size === 0) this.#feeds.delete(feed.sessionId);
   }
 }
 
-function framesOf(events: readonly EventRecord[]): string {
-  let frames = "";
-  for (const event of events) {
-    frames += `id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify(presentEvent(event))}\n\n`;
-  }
-  return frames;
-}
-
-/** Resolves to whether the reader took what was written before the stall limit. */
-function drained(response: ServerResponse): Promise<boolean> {
-  return new Promise((resolve) => {
-    const settle = (result: boolean) => () => {
-      clearTimeout(timer);
-      response.off("drain", onDrain).off("close", onClose);
-      resolve(result);
-    };
-    const onDrain = settle(true);
-    const onClose = settle(false);
-    const timer = setTimeout(onClose, STALL_MS);
-    response.once("drain", onDrain).once("close", onClose);
-  });
-}
+const returnMs = (): number => RETURN_MS.soonest + Math.random() * (RETURN_MS.latest - RETURN_MS.soonest);

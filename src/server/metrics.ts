@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { WORK_STATES } from "../core/transitions.ts";
 import type { Store } from "../storage/store.ts";
+import type { EventHub } from "./event-hub.ts";
 import type { WaitingRoom } from "./waiting-room.ts";
 
 /** What `/metrics` shows. Counts of the queue are taken when they are asked for, not kept beside it. */
@@ -9,7 +10,7 @@ export class Metrics {
   readonly #requests: Histogram<"operation" | "status">;
   readonly #lapses: Counter;
 
-  constructor(store: Store, waitingRoom: WaitingRoom) {
+  constructor(store: Store, waitingRoom: WaitingRoom, events: EventHub) {
     const registers = [this.#registry];
     collectDefaultMetrics({ register: this.#registry });
     this.#requests = new Histogram({
@@ -30,6 +31,14 @@ export class Metrics {
       registers,
       collect() {
         this.set(waitingRoom.parked);
+      },
+    });
+    new Gauge({
+      name: "capstan_event_streams_open",
+      help: "Event streams that are open now.",
+      registers,
+      collect() {
+        this.set(events.open);
       },
     });
     new Counter({

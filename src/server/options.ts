@@ -8,6 +8,10 @@ export const SERVER_LIMITS = {
   maxStreams: 10_000,
   /** Bytes that wait for one slow reader of a stream; with more, its connection is closed, and it can resume. */
   maxStreamBufferBytes: 1_048_576,
+  /** How often a comment goes over every stream. */
+  streamKeepAliveMs: 15_000,
+  /** How long a reader that catches up may take nothing before its connection is closed. */
+  streamStallMs: 30_000,
   /** Bytes of one request's headers. */
   maxHeaderBytes: 16_384,
   /** How long a client may take to send its headers, and its whole request. */

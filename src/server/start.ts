@@ -43,9 +43,9 @@ export async function startServer(
   const store = await openStore();
   const workTokens = new WorkTokens(await store.secret(WORK_TOKEN_KEY));
   const tokens = new Authenticator(store, workTokens, options.adminToken);
-  const events = new EventHub(store, limits, (principal) => tokens.stillValid(principal));
+  const events = new EventHub({ store, limits, log, stillAllowed: (principal) => tokens.stillValid(principal) });
   const waitingRoom = new WaitingRoom(store, limits.maxWaiters);
-  const metrics = new Metrics(store, waitingRoom);
+  const metrics = new Metrics(store, waitingRoom, events);
   const sweeper = new Sweeper(store, tokens, metrics, log, limits.sweepMs);
   let draining = false;
   const app = createApp({

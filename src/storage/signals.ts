@@ -14,5 +14,6 @@ export function signalsOf(changes: Changes): CommitSignals {
   }
   const sessions = new Set<string>();
   for (const event of changes.events) sessions.add(event.sessionId);
+  for (const session of changes.sessions.values()) if (session.deletedAt !== null) sessions.add(session.id);
   return { queued, delivered, delayed, sessions };
 }

@@ -40,7 +40,7 @@ export interface CommitSignals {
   readonly delivered: ReadonlySet<string>;
   /** Environments in which an item was released with a delay. */
   readonly delayed: ReadonlySet<string>;
-  /** Sessions that got events. */
+  /** Sessions that got events, or were deleted. */
   readonly sessions: ReadonlySet<string>;
 }
 
