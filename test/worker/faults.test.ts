@@ -35,6 +35,35 @@ test.each<Passage>(["lose_reply", "lose_request", { status: 503 }, { status: 500
   },
 );
 
+test("an event that equals an earlier one is not taken for it when its request is lost", async () => {
+  const { queue, proxied } = await behindFaults({ "POST events": ["pass", "lose_request"] });
+  const session = await queue.newSession("hello");
+  await runningWorker(proxied, {
+    handler: async ({ send }) => {
+      await send([reply("same")]);
+      await send([reply("same")]);
+    },
+  });
+  await queue.untilIdle(session.id);
+  expect(await queue.replies(session.id)).toEqual(["same", "same"]);
+});
+
+test("what an earlier owner of the item wrote is not taken for this turn's event", async () => {
+  const { queue, proxied } = await behindFaults({ "POST events": ["pass", "lose_request"] });
+  const session = await queue.newSession("hello");
+  const first = await runningWorker(proxied, {
+    handler: async ({ send, signal }) => {
+      await send([reply("same")]);
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    },
+  });
+  await eventually(async () => expect(await queue.replies(session.id)).toHaveLength(1));
+  await first.abort();
+  await runningWorker(proxied, { handler: async ({ send }) => void (await send([reply("same")])) });
+  await queue.untilIdle(session.id);
+  expect(await queue.replies(session.id)).toEqual(["same", "same"]);
+});
+
 test("every heartbeat names what it expects and has a key; a repeat of one is declared and has the same key", async () => {
   const { queue, proxied, seen } = await behindFaults({ "POST heartbeat": ["lose_reply", { status: 503 }] });
   const session = await queue.newSession("hello");

@@ -1,0 +1,36 @@
+/** A worker in a process of its own, for tests that kill, suspend or block it. Tells what happens to it as lines. */
+import { createWorker, type Handler } from "../../../src/worker/index.ts";
+
+const [mode = "", baseUrl = "", environmentId = "", workspaceRoot = ""] = process.argv.slice(2);
+
+const reply = (text: string) => ({ type: "agent.message", content: [{ type: "text", text }] });
+
+const HANDLERS: Readonly<Record<string, Handler>> = {
+  /** Runs until it is aborted, and then tries to write nevertheless. */
+  wait: async ({ signal, send }) => {
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    console.log(`handler aborted: ${signal.reason.reason}`);
+    await send([reply("from the past")]).catch((failure) => console.log(`send refused: ${failure.name}`));
+  },
+  /** Lets nothing else run on its thread for longer than two leases of 10 s. */
+  block: async ({ signal, send }) => {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 21_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    await send([reply(signal.aborted ? "aborted" : "still mine")]);
+  },
+};
+
+const worker = createWorker({
+  baseUrl,
+  token: process.env.TEST_TOKEN ?? "",
+  environmentId,
+  workspaceRoot,
+  workerId: `process-${process.pid}`,
+  ttlSeconds: 10,
+  handler: (turn) => {
+    console.log("handler started");
+    return HANDLERS[mode]?.(turn);
+  },
+  onEvent: (event) => console.log(`${event.type}: ${event.message}`),
+});
+await worker.run();
