@@ -5,6 +5,7 @@ import type { Track } from "../../src/cli/demo/track.ts";
 import { type Found, problemsOf } from "../../src/cli/demo/verify.ts";
 import { ensureBuilt } from "../support/build.ts";
 import { folderForTest, startForTest } from "../support/cli.ts";
+import { eventually } from "../support/eventually.ts";
 
 beforeAll(ensureBuilt, 150_000);
 
@@ -36,6 +37,19 @@ describe("capstan demo", () => {
     await expect(fetch(`${url}/healthz`)).rejects.toThrow();
     expect(readdirSync(temporary)).toEqual([]);
   });
+});
+
+test("a second Ctrl-C does not even wait for that", { timeout: 60_000 }, async () => {
+  const temporary = folderForTest();
+  const demo = startForTest(["demo"], { env: { TMPDIR: temporary } });
+  const [, url = ""] = await demo.find(/listens on (\S+)/);
+  await demo.find(/alpha begins/);
+  demo.child.kill("SIGINT");
+  await demo.find(/once more, and they are killed/);
+  demo.child.kill("SIGINT");
+  expect((await demo.ended).code).toBe(130);
+  await eventually(() => expect(fetch(`${url}/healthz`)).rejects.toThrow());
+  expect(readdirSync(temporary)).toEqual([]);
 });
 
 describe("the demo's own check", () => {

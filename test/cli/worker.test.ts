@@ -80,7 +80,11 @@ describe("a worker", () => {
   });
 
   test("gives its command no secret", async () => {
-    const queue = await newQueue();
+    const { environment, env } = await newQueue();
+    const queue = {
+      environment,
+      env: { ...env, CAPSTAN_METRICS_TOKEN: "secret", CAPSTAN_ADMIN_TOKEN: "x".repeat(32) },
+    };
     startWorker(
       queue,
       `console.log(Object.keys(process.env).filter((name) => name.startsWith("CAPSTAN_")).sort().join());`,

@@ -33,8 +33,11 @@ as it should be ends the demo with exit code 1.`,
     const display = new Display(io.out);
     const stop = new AbortController();
     let signalled: StopSignal | undefined;
+    const remove = () => rmSync(folder, { recursive: true, force: true });
+    process.once("exit", remove);
     const deaf = onStopSignals((signal) => {
       signalled = signal;
+      display.tell("ending the workers and the server; once more, and they are killed");
       stop.abort();
     });
     try {
@@ -52,7 +55,8 @@ as it should be ends the demo with exit code 1.`,
       display.clear();
       await children.end(END_MS);
       deaf();
-      rmSync(folder, { recursive: true, force: true });
+      remove();
+      process.off("exit", remove);
     }
   },
 });
