@@ -1,10 +1,13 @@
-import { OPERATION_NAMES, type OperationName, type OperationResponse } from "../contract/operations.ts";
+import { OPERATION_NAMES, OPERATIONS, type Operation, type OperationResponse } from "../contract/operations.ts";
+import type { SessionEvent } from "../contract/shapes.ts";
+import { ID_PREFIXES } from "../core/ids.ts";
 import { connectionError, timeoutError } from "./errors.ts";
-import type { CallArguments, ListedRecord, ListOperationName, OperationInput } from "./input.ts";
+import type { CallArguments, CallOperationName, ListedRecord, ListOperationName, OperationInput } from "./input.ts";
 import { listAll } from "./paginate.ts";
 import { buildRequest, requestedWaitMs, type WireRequest } from "./request.ts";
 import { readAnswer } from "./response.ts";
 import { retryDelayMs } from "./retry.ts";
+import { followStream, type StreamInput, type StreamOptions } from "./stream.ts";
 import { wait } from "./wait.ts";
 
 export interface ClientOptions {
@@ -32,6 +35,9 @@ export interface CallOptions {
   /** Sent as `x-request-id`, under which the server logs the call. */
   readonly requestId?: string | undefined;
 }
+
+/** A position before every event: a cursor need not name a record. */
+const BEFORE_ALL = `${ID_PREFIXES.event}${"0".repeat(32)}`;
 
 class BaseClient {
   /** Without a slash at its end. */
@@ -71,7 +77,7 @@ class BaseClient {
    * @throws ApiError when the server refuses, ConnectionError when it cannot be reached or answers nonsense, the
    *   signal's reason when that is aborted, TypeError for an input that the operation does not have.
    */
-  async call<Name extends OperationName>(
+  async call<Name extends CallOperationName>(
     name: Name,
     ...[input, options]: CallArguments<Name, CallOptions>
   ): Promise<OperationResponse<Name>> {
@@ -86,7 +92,41 @@ class BaseClient {
     return listAll((page) => this.#call(name, { ...input, ...page }, options ?? {}));
   }
 
-  async #call(name: OperationName, input: Readonly<Record<string, unknown>>, options: CallOptions): Promise<unknown> {
+  /**
+   * The events of a session as they happen, for `for await`. The stream reconnects by itself and resumes where it was:
+   * nothing is left out, nothing comes twice. Leaving the loop closes it.
+   *
+   * @throws ApiError when the server refuses for good (401, 403, 404), ConnectionError when something else than the API
+   *   answers, the signal's reason when that is aborted.
+   */
+  streamEvents(input: StreamInput, options: StreamOptions = {}): AsyncGenerator<SessionEvent, void, undefined> {
+    const { session_id, after_id } = input;
+    const request = buildRequest(this.baseUrl, "streamEvents", { session_id });
+    const source = {
+      host: this.#host,
+      newest: async (signal: AbortSignal | undefined) => {
+        const newest = await this.call(
+          "listEvents",
+          { session_id, order: "desc", limit: 1 },
+          { signal, maxRetries: 0 },
+        );
+        return newest.first_id ?? BEFORE_ALL;
+      },
+      connect: async (after: string, signal: AbortSignal) => {
+        const headers = { accept: "text/event-stream", "last-event-id": after };
+        const response = await this.#send({ ...request, headers }, 0, signal, {});
+        if (!response.ok) await readAnswer(response, this.#host);
+        return response;
+      },
+    };
+    return followStream(source, after_id, options);
+  }
+
+  async #call(
+    name: CallOperationName,
+    input: Readonly<Record<string, unknown>>,
+    options: CallOptions,
+  ): Promise<unknown> {
     const request = buildRequest(this.baseUrl, name, input);
     const timeoutMs = (options.timeoutMs ?? this.#timeoutMs) + requestedWaitMs(input);
     for (let attempt = 0; ; attempt += 1) {
@@ -148,14 +188,18 @@ class BaseClient {
 }
 
 type OperationMethods = {
-  readonly [Name in OperationName]: (...args: CallArguments<Name, CallOptions>) => Promise<OperationResponse<Name>>;
+  readonly [Name in CallOperationName]: (...args: CallArguments<Name, CallOptions>) => Promise<OperationResponse<Name>>;
 };
 
 /** A client of the whole API: one method per operation of the contract, under its name there. */
 export type CapstanClient = BaseClient & OperationMethods;
 export const CapstanClient = BaseClient as new (options: ClientOptions) => CapstanClient;
 
-for (const name of OPERATION_NAMES) {
+const CALLS = OPERATION_NAMES.filter(
+  (name): name is CallOperationName => (OPERATIONS[name] as Operation).stream !== true,
+);
+
+for (const name of CALLS) {
   Object.defineProperty(BaseClient.prototype, name, {
     value(this: BaseClient, input?: OperationInput<typeof name>, options?: CallOptions) {
       return this.call(name, ...([input, options] as CallArguments<typeof name, CallOptions>));

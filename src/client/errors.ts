@@ -79,6 +79,13 @@ export function timeoutError(host: string, timeoutMs: number): ConnectionError {
   );
 }
 
+export function silentError(host: string, silenceMs: number): ConnectionError {
+  return new ConnectionError(
+    `Nothing was heard from the server at ${host} for ${silenceMs} ms: check the network, and proxies that hold answers back.`,
+    { maybeDelivered: true, code: "SILENT" },
+  );
+}
+
 export function unusableAnswer(host: string, why: string, cause?: unknown): ConnectionError {
   return new ConnectionError(
     `The answer of ${host} cannot be used (${why}): check that the address is that of a Capstan server.`,

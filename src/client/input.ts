@@ -8,6 +8,14 @@ import type {
 
 /* What a caller writes: the parameters of a call in one flat object, all derived from the operations table. */
 
+/** The calls that answer with a stream. They have methods of their own. */
+export type StreamOperationName = {
+  [Name in OperationName]: (typeof OPERATIONS)[Name] extends { readonly stream: true } ? Name : never;
+}[OperationName];
+
+/** The calls that have one answer. */
+export type CallOperationName = Exclude<OperationName, StreamOperationName>;
+
 type Operation<Name extends OperationName> = (typeof OPERATIONS)[Name];
 type Parsed<Name extends OperationName, Key extends "query" | "headers"> =
   Operation<Name> extends { readonly [K in Key]: { readonly _zod: { readonly output: infer Output } } }
@@ -25,8 +33,9 @@ type Written<Value> = Value extends string | number | boolean
 type QueryInput<Name extends OperationName> = {
   readonly [Key in keyof Parsed<Name, "query">]: Written<NonNullable<Parsed<Name, "query">[Key]>> | undefined;
 };
+/** `Accept` is the client's own: it decides what the client has to read. */
 type HeaderInput<Name extends OperationName> = {
-  readonly [Key in keyof Parsed<Name, "headers"> as SnakeCase<Key>]:
+  readonly [Key in keyof Parsed<Name, "headers"> as Key extends "accept" ? never : SnakeCase<Key>]:
     | (true extends Parsed<Name, "headers">[Key] ? number : string)
     | undefined;
 };
@@ -45,8 +54,8 @@ export type CallArguments<Name extends OperationName, Options> =
 
 /** The calls that answer one page of a list. */
 export type ListOperationName = {
-  [Name in OperationName]: OperationResponse<Name> extends { next_page: string | null } ? Name : never;
-}[OperationName];
+  [Name in CallOperationName]: OperationResponse<Name> extends { next_page: string | null } ? Name : never;
+}[CallOperationName];
 
 export type ListedRecord<Name extends ListOperationName> =
   OperationResponse<Name> extends { data: (infer Item)[] } ? Item : never;

@@ -39,6 +39,7 @@ export function buildRequest(
   }
   const headers: Record<string, string> = {};
   for (const key of Object.keys(operation.headers?.shape ?? {})) {
+    if (key === "accept") continue;
     const value = take(key.replaceAll("-", "_"));
     if (value !== undefined) headers[key] = String(value);
   }

@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
-import { CapstanClient } from "../../src/client/index.ts";
+import { type CallOperationName, CapstanClient } from "../../src/client/index.ts";
 import {
   BASE_PATH,
   OPERATION_NAMES,
   OPERATIONS,
   type Operation,
+  type OperationName,
   pathParameters,
 } from "../../src/contract/operations.ts";
 import { scriptedServer } from "../support/scripted-server.ts";
@@ -16,9 +17,12 @@ async function clientOf(answer: unknown = {}) {
   return { server, client: new CapstanClient({ baseUrl: server.url, token: TOKEN }) };
 }
 
+const isCall = (name: OperationName): name is CallOperationName => (OPERATIONS[name] as Operation).stream !== true;
+
 test("every operation of the contract is a method that calls its path with its verb", async () => {
   const { server, client } = await clientOf();
-  for (const name of OPERATION_NAMES) {
+  expect(OPERATION_NAMES.filter((name) => !isCall(name))).toEqual(["streamEvents"]);
+  for (const name of OPERATION_NAMES.filter(isCall)) {
     const operation: Operation = OPERATIONS[name];
     const ids = Object.fromEntries(pathParameters(operation.path).map((key) => [key, `id/of ${key}`]));
     await (client[name] as (input: object) => Promise<unknown>).call(client, ids);
@@ -113,6 +117,10 @@ test("the types of inputs follow the contract", () => {
     client.listWork({ environment_id: "e", expected_last_heartbeat: "NO_HEARTBEAT" }),
     // @ts-expect-error required input cannot be left out
     client.getWork(),
+    // @ts-expect-error what the answer is made of is the client's to say
+    client.listEvents({ session_id: "s", accept: "text/event-stream" }),
+    // @ts-expect-error a stream has no one answer
+    client.call("streamEvents", { session_id: "s" }),
     // @ts-expect-error only lists can be paged
     client.paginate("getWork", { environment_id: "e", work_id: "w" }),
   ];
