@@ -5,6 +5,7 @@ import { OPERATIONS } from "../contract/operations.ts";
 import { ID_PREFIXES, type IdKind } from "../core/ids.ts";
 import { CommandError, type ExitName, exitOfStatus } from "./exit-codes.ts";
 import type { AnyCommand } from "./spec.ts";
+import { TOPICS } from "./topics.ts";
 
 /** What a person is told when a command fails. */
 export interface Explanation {
@@ -16,13 +17,14 @@ export interface Explanation {
   readonly stack?: string | undefined;
 }
 
-export function explain(error: unknown, spec: AnyCommand | undefined): Explanation {
+/** @param words what was typed, for suggestions */
+export function explain(error: unknown, spec: AnyCommand | undefined, words: readonly string[] = []): Explanation {
   if (error instanceof CommandError) {
     const hint = error.hint ?? (error.exit === "usage" ? helpOf(spec) : undefined);
     return { exit: error.exit, message: error.message, hint };
   }
   if (error instanceof SettingError) return { exit: "usage", message: error.message, hint: helpOf(spec) };
-  if (error instanceof CommanderError) return explainParser(error, spec);
+  if (error instanceof CommanderError) return explainParser(error, spec, words);
   if (error instanceof ApiError)
     return { exit: exitOfStatus(error.status), message: error.message, hint: hintFor(error, spec) };
   if (error instanceof ConnectionError) {
@@ -36,14 +38,17 @@ export function explain(error: unknown, spec: AnyCommand | undefined): Explanati
 const helpOf = (spec: AnyCommand | undefined): string =>
   spec === undefined ? "`capstan --help` lists the commands." : `\`capstan ${spec.path} --help\` explains it.`;
 
-function explainParser(error: CommanderError, spec: AnyCommand | undefined): Explanation {
+function explainParser(error: CommanderError, spec: AnyCommand | undefined, words: readonly string[]): Explanation {
   if (error.exitCode === 0) return { exit: "ok" };
   // A topic without a command: its help has been printed, and says more than a sentence could.
   if (error.code === "commander.help") return { exit: "usage" };
   const [sentence = "", suggestion] = error.message.replace(/^error: /, "").split("\n");
   const message = `${sentence.charAt(0).toUpperCase()}${sentence.slice(1).replace(/\.$/, "")}.`;
   const meant = suggestion?.match(/Did you mean (.*)\?/)?.[1];
-  return { exit: "usage", message, hint: meant === undefined ? helpOf(spec) : `Did you mean \`${meant}\`?` };
+  if (meant === undefined) return { exit: "usage", message, hint: helpOf(spec) };
+  const [first = ""] = words;
+  const place = error.code === "commander.unknownCommand" && Object.hasOwn(TOPICS, first) ? `capstan ${first} ` : "";
+  return { exit: "usage", message, hint: `Did you mean \`${place}${meant}\`?` };
 }
 
 function hintFor(error: ApiError, spec: AnyCommand | undefined): string | undefined {

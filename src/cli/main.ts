@@ -23,13 +23,13 @@ async function main(io: Io, words: readonly string[]): Promise<ExitName> {
   try {
     await program.parseAsync(words, { from: "user" });
   } catch (error) {
-    exit = report(io, error, namedCommand(words));
+    exit = report(io, error, namedCommand(words), words);
   }
   return exit;
 }
 
-function report(io: Io, error: unknown, spec: AnyCommand | undefined): ExitName {
-  const { exit, message, hint, stack } = explain(error, spec);
+function report(io: Io, error: unknown, spec: AnyCommand | undefined, words: readonly string[] = []): ExitName {
+  const { exit, message, hint, stack } = explain(error, spec, words);
   if (message !== undefined) io.err.write(`${paint(io.err, "red", "error:")} ${message}\n`);
   if (hint !== undefined) io.err.write(`${paint(io.err, "cyan", "hint:")} ${hint}\n`);
   if (stack !== undefined) io.err.write(`${paint(io.err, "dim", stack)}\n`);

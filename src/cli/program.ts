@@ -3,11 +3,12 @@ import { resolveSettings, settingsOf } from "../config/resolve.ts";
 import type { Setting } from "../config/setting.ts";
 import { SETTINGS } from "../config/settings.ts";
 import { VERSION } from "../version.ts";
-import { COMMANDS, TOPICS } from "./commands/index.ts";
+import { COMMANDS } from "./commands/index.ts";
 import { CommandError } from "./exit-codes.ts";
 import { commandFooter, programFooter, settingHelp } from "./help.ts";
 import type { Io } from "./io.ts";
 import type { AnyCommand, ArgumentSpec, Call, OptionSpec } from "./spec.ts";
+import { TOPICS } from "./topics.ts";
 
 /** Runs a command. What it is run with is asked for inside, so that whoever runs it also hears what is wrong with that. */
 export type Execute = (spec: AnyCommand, callOf: () => object) => Promise<void>;

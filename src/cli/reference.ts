@@ -1,11 +1,12 @@
 import { settingsOf } from "../config/resolve.ts";
 import { type Setting, settingLabel } from "../config/setting.ts";
 import { SETTINGS } from "../config/settings.ts";
-import { COMMANDS, TOPICS } from "./commands/index.ts";
+import { COMMANDS } from "./commands/index.ts";
 import { EXIT_CODES, type ExitName } from "./exit-codes.ts";
 import { rolesFor } from "./explain.ts";
 import { exitsOf } from "./help.ts";
 import type { AnyCommand } from "./spec.ts";
+import { TOPICS } from "./topics.ts";
 
 /** The CLI as a page of Markdown. */
 export function cliReference(): string {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ensureBuilt } from "../support/build.ts";
-import { type CliOptions, runCli, startTestServer, type TestServer } from "../support/cli.ts";
+import { type CliOptions, runCli, startForTest, startTestServer, type TestServer } from "../support/cli.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -90,6 +90,15 @@ describe("lists", () => {
     expect(texts).toEqual(Array.from({ length: 120 }, (_, index) => `${index}`));
     expect(list).toMatchObject({ has_more: true, last_id: list.data[119].id, next_page: list.data[119].id });
     expect((await json(["session", "events", session, "--limit", "500"])).data).toHaveLength(130);
+  });
+
+  test("end quietly when nobody reads on", async () => {
+    const session = await newSession(await newEnvironment());
+    const events = Array.from({ length: 1_000 }, () => message("x".repeat(500)));
+    await server.client.sendEvents({ session_id: session, events });
+    const listing = startForTest(["session", "events", session, "--limit", "1000", "--json"], { env: server.env });
+    listing.child.stdout?.once("data", () => listing.child.stdout?.destroy());
+    expect(await listing.ended).toMatchObject({ code: 0, stderr: "" });
   });
 
   test("for people are a table with relative times, and a hint when there is nothing", async () => {

@@ -82,7 +82,10 @@ describe("every error says what to do next and has its own exit code:", () => {
       code: 2,
       stderr: "error: Unknown command 'sesion'.\nhint: Did you mean `session`?\n",
     });
-    expect(await runCli(["session", "lst"])).toMatchObject({ code: 2, stderr: expect.stringContaining("`list`") });
+    expect(await runCli(["session", "lst"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("`capstan session list`"),
+    });
   });
 
   test("an option that does not exist, or is wrong, or an argument too many or too few", async () => {
@@ -92,6 +95,7 @@ describe("every error says what to do next and has its own exit code:", () => {
       [["session", "get"], "Missing required argument 'session'."],
       [["doctor", "now"], "Too many arguments"],
       [["env", "create", "x", "--metadata", "novalue"], '--metadata must be key=value, not "novalue".'],
+      [["env", "create", "x", "--setup-script", "/nonexistent.sh"], "/nonexistent.sh cannot be read: ENOENT."],
       [["work", "list", "--environment", "prod"], "--environment (CAPSTAN_ENVIRONMENT_ID) must be an id"],
     ] as const) {
       const { code, stderr, stdout } = await runCli(words, { env: server.env });

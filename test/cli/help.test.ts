@@ -1,7 +1,8 @@
 import { beforeAll, expect, test } from "vitest";
-import { COMMANDS, TOPICS } from "../../src/cli/commands/index.ts";
+import { COMMANDS } from "../../src/cli/commands/index.ts";
 import { EXIT_CODES, exitOfStatus } from "../../src/cli/exit-codes.ts";
 import { cliReference } from "../../src/cli/reference.ts";
+import { TOPICS } from "../../src/cli/topics.ts";
 import { FAULTS } from "../../src/core/faults.ts";
 import { ensureBuilt } from "../support/build.ts";
 import { runCli } from "../support/cli.ts";

@@ -160,6 +160,25 @@ describe("a worker", () => {
     expect(await queued(queue)).toHaveLength(1);
   });
 
+  test("runs the environment's setup script only when it is told to", async () => {
+    const script = join(folderForTest(), "setup.sh");
+    writeFileSync(script, "echo prepared > prepared.txt\n");
+    const created = await runCli(["env", "create", "s", "--setup-script", script, "--json"], { env: server.env });
+    const { id: environment } = JSON.parse(created.stdout);
+    const queue = { environment, env: { ...server.env, CAPSTAN_ENVIRONMENT_ID: environment } };
+    const agent = `import { existsSync } from "node:fs"; console.log("prepared: " + existsSync("../prepared.txt"));`;
+    for (const [words, prepared] of [
+      [[], false],
+      [["--run-setup-script"], true],
+    ] as const) {
+      const worker = startWorker(queue, agent, [...words]);
+      const run = await runCli(["run", "x", "--environment", environment], { env: server.env });
+      expect(run.stdout).toBe(`prepared: ${prepared}\n`);
+      worker.child.kill("SIGTERM");
+      await worker.ended;
+    }
+  });
+
   test("ends with a hint when the server refuses it for good", async () => {
     const queue = await newQueue();
     const unknown = await runCli(["worker", "--environment", "env_01981f3a9c2e7b1c8d4e5f60718293a4", "--", "true"], {

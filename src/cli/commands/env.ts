@@ -1,6 +1,8 @@
+import { readFileSync } from "node:fs";
 import { someText, wholeNumber } from "../../config/schemas.ts";
 import { LIMITS } from "../../contract/limits.ts";
 import { connect } from "../connection.ts";
+import { CommandError } from "../exit-codes.ts";
 import { environmentFields, environmentTable } from "../output/views.ts";
 import { command } from "../spec.ts";
 import {
@@ -50,6 +52,12 @@ export const createEnvironment = command({
       summary: `How long a worker may take from the ack to its first heartbeat. Default ${startSeconds.default}.`,
       schema: wholeNumber(startSeconds.min, startSeconds.max),
     },
+    setupScript: {
+      kind: "value",
+      flags: "--setup-script <file>",
+      summary: "Shell script that workers with --run-setup-script run before they take work.",
+      schema: someText("the path of a file"),
+    },
     ...METADATA_OPTION,
   },
   examples: [
@@ -61,16 +69,25 @@ export const createEnvironment = command({
     const { client } = connect(settings);
     const { description, maxAttempts, drainSeconds, startSeconds } = options;
     const queue = { max_attempts: maxAttempts, drain_seconds: drainSeconds, start_seconds: startSeconds };
+    const script = options.setupScript === undefined ? undefined : readScript(options.setupScript);
     const asked = Object.values(queue).some((value) => value !== undefined);
     const created = await client.createEnvironment({
       name,
       description,
-      config: { type: "self_hosted", queue: asked ? queue : undefined },
+      config: { type: "self_hosted", setup_script: script, queue: asked ? queue : undefined },
       metadata: metadataOf(options.metadata),
     });
     return showOne(io, options, created, environmentFields);
   },
 });
+
+function readScript(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new CommandError("usage", `--setup-script ${path} cannot be read: ${(error as NodeJS.ErrnoException).code}.`);
+  }
+}
 
 export const listEnvironments = command({
   path: "env list",

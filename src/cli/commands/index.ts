@@ -11,14 +11,6 @@ import * as token from "./token.ts";
 import * as work from "./work.ts";
 import { worker } from "./worker.ts";
 
-/** What the first word of a two-word command is about. */
-export const TOPICS: Readonly<Record<string, string>> = {
-  session: "Sessions: conversations that workers work on",
-  env: "Environments: each is a queue with workers of its own",
-  work: "Work items: what is queued, and who works on it",
-  token: "Tokens: who may do what",
-};
-
 /** Every command, in the order of help. */
 export const COMMANDS: readonly AnyCommand[] = [
   dev,
