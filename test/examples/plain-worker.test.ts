@@ -73,7 +73,7 @@ describe("the worker that uses nothing but HTTP", () => {
   });
 
   test("ends its command and confirms when the session is cancelled", async () => {
-    startWorker("sleep", "600");
+    startWorker("sleep", "60");
     const sessionId = await newSession("wait");
     await eventually(async () => {
       const { data } = await client.listWork({ environment_id: environmentId, state: "active" });
