@@ -8,6 +8,7 @@ import { StoreUnavailable } from "../storage/store.ts";
 import { denied, deniedSession } from "./access.ts";
 import { sendFault, sendJson } from "./answers.ts";
 import { callerOf } from "./caller.ts";
+import { answerClientError } from "./client-errors.ts";
 import { type Call, type Handler, type Services, StreamAnswer } from "./handlers/handler.ts";
 import { HANDLERS } from "./handlers/index.ts";
 import { parseJson } from "./json.ts";
@@ -52,7 +53,10 @@ export function createApp(parts: AppParts): FastifyInstance {
     requestTimeout: limits.requestTimeoutMs,
     http: { maxHeaderSize: limits.maxHeaderBytes, headersTimeout: limits.headersTimeoutMs },
     routerOptions: { maxParamLength: limits.maxHeaderBytes },
+    clientErrorHandler: answerClientError,
     frameworkErrors: (_error, request, reply) => {
+      // No hook has run for this request.
+      reply.header("x-request-id", request.id);
       sendFault(reply as FastifyReply, request.id, { kind: "not_found", message: "This path does not exist." });
     },
   });
@@ -60,7 +64,11 @@ export function createApp(parts: AppParts): FastifyInstance {
   app.decorateRequest("principal", undefined);
   acceptAnyBody(app, limits.maxJsonDepth);
   observe(app, parts);
-  app.setErrorHandler((error, request, reply) => sendFault(reply, request.id, faultOf(error, request, parts.log)));
+  app.setErrorHandler((error, request, reply) => {
+    // The rest of the body is read and thrown away: a caller whose connection ends while it sends never sees the answer.
+    reply.removeHeader("connection");
+    sendFault(reply, request.id, faultOf(error, request, parts.log));
+  });
   app.setNotFoundHandler((request, reply) => {
     const message = `There is no ${request.method} ${request.url.split("?")[0]}. See /openapi.json for what there is.`;
     sendFault(reply, request.id, { kind: "not_found", message });
@@ -80,6 +88,11 @@ function requestId(request: IncomingMessage): string {
 /** Bodies are JSON whatever the content type says, and an empty one is no body. */
 function acceptAnyBody(app: FastifyInstance, maxDepth: number): void {
   app.removeAllContentTypeParsers();
+  app.addHook("onRequest", ({ headers }, _reply, done) => {
+    // A type that is no type would be refused before a parser is asked.
+    if (headers["content-type"] !== undefined) headers["content-type"] = "application/json";
+    done();
+  });
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => {
     const parsed = parseJson(body as Buffer, maxDepth);
     if (parsed.refused) done(new FaultError(parsed.refused));

@@ -48,12 +48,15 @@ function call(name: OperationName, changed: Partial<BadCall> & { ids?: Ids }, of
   });
 }
 
-test.each(OPERATION_NAMES)("%s accepts its baseline, so that a refusal is due to the spoilt value", async (name) => {
+test.each(OPERATION_NAMES)("%s accepts its baseline, with the answer that its row documents", async (name) => {
   const fresh = OPERATIONS[name].method === "GET" ? spare : await createWorld(server);
   const { page, after_id: _after, before_id: _before, ...others } = BASELINES[name].query?.(fresh) ?? {};
   const query = new URLSearchParams(page === undefined ? others : { ...others, page }).toString();
   const answer = await call(name, { query, headers: BASELINES[name].headers ?? {} }, fresh);
   expect(answer).toMatchObject({ status: 200 });
+  // Parsing drops what a shape does not have, so that an answer is documented only when nothing was dropped.
+  const { response, stream } = OPERATIONS[name] as Operation;
+  if (stream !== true) expect(response.parse(answer.body)).toEqual(answer.body);
 });
 
 test.each(OPERATION_NAMES)("%s refuses each bad parameter by its name, and changes nothing", async (name) => {

@@ -140,7 +140,7 @@ async function request<T>(method: string, url: string, options: CallOptions): Pr
     return { status: response.status, headers: response.headers, body: undefined as T };
   }
   const text = await response.text();
-  const isJson = contentType.startsWith("application/json");
+  const isJson = text !== "" && contentType.startsWith("application/json");
   return { status: response.status, headers: response.headers, body: (isJson ? JSON.parse(text) : text) as T };
 }
 

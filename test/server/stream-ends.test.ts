@@ -1,0 +1,189 @@
+/** How streams end, and what keeps them open. */
+import { expect, onTestFinished, test } from "vitest";
+import type { Store } from "../../src/storage/store.ts";
+import { StoreUnavailable } from "../../src/storage/store.ts";
+import { eventually } from "../support/eventually.ts";
+import { startTestServer, type TestServerOptions } from "../support/server.ts";
+import { Api, MESSAGE, ok, refused } from "./support/api.ts";
+import { type OpenStream, openStream } from "./support/stream.ts";
+
+const OTHER = { type: "system.message", content: [{ type: "text", text: "x" }] };
+
+async function startApi(options: TestServerOptions = {}) {
+  const server = await startTestServer(options);
+  onTestFinished(() => server.stop());
+  const api = new Api(server);
+  return { server, api, environment: await api.environment() };
+}
+
+/** Waits until a stream is one that events go out on at once: until then, its end would show nothing. */
+async function live(stream: OpenStream, api: Api, sessionId: string): Promise<void> {
+  const before = stream.ids().length;
+  ok(await api.send(sessionId, [OTHER]));
+  await stream.atLeast(before + 1);
+}
+
+test("a comment goes over every stream at its interval, whether events do or not", async () => {
+  const { server, api, environment } = await startApi({ streamKeepAliveMs: 40 });
+  const { id } = await api.session(environment.id);
+  const [quiet, busy] = [
+    await openStream(server, id, { replica: 0 }),
+    await openStream(server, id, { lastEventId: "" }),
+  ];
+  for (let round = 0; round < 4; round++) await live(busy, api, id);
+  await eventually(() => expect(Math.min(quiet.comments(), busy.comments())).toBeGreaterThanOrEqual(3));
+  expect(quiet.text()).toContain("\n\n: keep-alive\n\n");
+  expect([quiet.isClosed(), busy.isClosed()]).toEqual([false, false]);
+});
+
+test("a token that is revoked gets no event from a second later on, and its streams end with the next comment", async () => {
+  const { server, api, environment } = await startApi({ streamKeepAliveMs: 60 });
+  const { id } = await api.session(environment.id);
+  const client = await api.token("client");
+  const [revoked, other] = [await openStream(server, id, client), await openStream(server, id)];
+  await live(revoked, api, id);
+  ok(await server.call("DELETE", `/tokens/${client.id}`));
+  await revoked.closed;
+  expect(other.isClosed()).toBe(false);
+  await live(other, api, id);
+});
+
+test("a revoked token does not get what is sent on a busy session either, whatever the interval of comments", async () => {
+  const { server, api, environment } = await startApi();
+  const { id } = await api.session(environment.id);
+  const client = await api.token("client");
+  const stream = await openStream(server, id, client);
+  await live(stream, api, id);
+  ok(await server.call("DELETE", `/tokens/${client.id}`));
+  await eventually(async () => {
+    ok(await api.send(id, [OTHER]));
+    expect(stream.isClosed()).toBe(true);
+  });
+});
+
+test("the stream of a token that expires ends", async () => {
+  const { server, api, environment } = await startApi({ streamKeepAliveMs: 60 });
+  const { id } = await api.session(environment.id);
+  const stream = await openStream(server, id, await api.token("client", undefined, { expires_in_seconds: 1 }));
+  expect(stream.status).toBe(200);
+  await stream.closed;
+});
+
+test.each(["stop", "release"])("the stream of a Work-Token ends when its hand-out does, by a %s", async (verb) => {
+  const { server, api, environment } = await startApi({ streamKeepAliveMs: 60 });
+  const { id } = await api.session(environment.id);
+  const delivered = await api.poll(environment.id);
+  const token = delivered.headers.get("work-token") ?? "";
+  const item = ok(delivered);
+  if (item === null) throw new Error("nothing was delivered");
+  ok(await api.on(item, "ack", { token }));
+  const stream = await openStream(server, id, { token });
+  await live(stream, api, id);
+  ok(await api.on(item, verb, { token, body: verb === "stop" ? { force: true } : {} }));
+  await stream.closed;
+  expect((await openStream(server, id, { token })).status).toBe(401);
+});
+
+test("the deletion of its session ends a stream at once", async () => {
+  const { server, api, environment } = await startApi();
+  const { id } = await api.session(environment.id, { initial_events: [] });
+  const [stream, deaf] = [await openStream(server, id), await openStream(server, id, { deaf: true })];
+  await live(stream, api, id);
+  ok(await server.call("DELETE", `/sessions/${id}`));
+  await stream.closed;
+  deaf.listen();
+  await deaf.closed;
+  expect(await server.metric("capstan_event_streams_open")).toBe(0);
+});
+
+test("archiving a session does not end its streams: what it says last has still to be read", async () => {
+  const { server, api, environment } = await startApi();
+  const { id } = await api.session(environment.id);
+  const stream = await openStream(server, id);
+  ok(await server.call("POST", `/sessions/${id}/archive`));
+  await eventually(() => expect(stream.events().at(-1)?.type).toBe("session.status_terminated"));
+  expect(stream.isClosed()).toBe(false);
+});
+
+test("a server that stops ends every stream with a hint when to come back, and does not wait for those that do not read", async () => {
+  const server = await startTestServer({ drainMs: 60_000 });
+  const api = new Api(server);
+  const { id } = await api.session((await api.environment()).id);
+  const streams = await Promise.all(Array.from({ length: 20 }, () => openStream(server, id)));
+  const deaf = await openStream(server, id, { deaf: true });
+  for (let round = 0; round < 16; round++) {
+    ok(await api.send(id, [{ ...OTHER, content: [{ type: "text", text: "x".repeat(900_000) }] }]));
+    await Promise.all(streams.map((stream) => stream.atLeast(round + 1)));
+  }
+  await server.stop();
+  await Promise.all(streams.map((stream) => stream.closed));
+  const hints = streams.map((stream) => Number(/retry: (\d+)\n\n$/.exec(stream.text())?.[1]));
+  for (const hint of hints) expect(hint >= 500 && hint <= 2_500).toBe(true);
+  expect(new Set(hints).size).toBeGreaterThan(1);
+  deaf.listen();
+  await deaf.closed;
+});
+
+test("a server has a bound for streams: one more is refused, and finds its place when another ends", async () => {
+  const { server, api, environment } = await startApi({ maxStreams: 2 });
+  const { id } = await api.session(environment.id);
+  const replicas = server.urls.length;
+  const streams = await Promise.all(
+    Array.from({ length: 2 * replicas }, (_, index) => openStream(server, id, { replica: index % replicas })),
+  );
+  const over = await openStream(server, id, { replica: 0 });
+  expect(over.status).toBe(429);
+  expect(over.headers["retry-after"]).toBe("1");
+  for (const path of ["events/stream", "events"]) {
+    const query = path === "events" ? { headers: { accept: "text/event-stream" } } : {};
+    const answer = await server.call("GET", `/sessions/${id}/${path}`, { replica: 0, ...query });
+    refused(answer, 429, "rate_limit_error");
+  }
+  streams[0]?.hangUp();
+  await eventually(async () => expect((await openStream(server, id, { replica: 0 })).status).toBe(200));
+});
+
+/** A store whose reads of events fail while `away`. */
+function failing(state: { away: boolean }) {
+  return (store: Store): Store =>
+    new Proxy(store, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name);
+        if (typeof value !== "function") return value;
+        if (name !== "listEvents") return value.bind(target);
+        return (...words: unknown[]) =>
+          state.away ? Promise.reject(new StoreUnavailable("away")) : value.apply(target, words);
+      },
+    });
+}
+
+test("while the store is away, streams end, and their readers resume without a gap", async () => {
+  const state = { away: false };
+  const { server, api, environment } = await startApi({ wrapStore: failing(state) });
+  const { id } = await api.session(environment.id, { initial_events: [] });
+  const stream = await openStream(server, id);
+  await live(stream, api, id);
+  state.away = true;
+  const sent = ok(await api.send(id, [OTHER, MESSAGE])).data;
+  await stream.closed;
+  const late = await openStream(server, id, { lastEventId: stream.ids().at(-1) });
+  await late.closed;
+  expect(late.ids()).toEqual([]);
+  state.away = false;
+  const resumed = await openStream(server, id, { lastEventId: stream.ids().at(-1) });
+  expect((await resumed.atLeast(2)).slice(0, 2)).toEqual(sent.map((event) => event.id));
+  await eventually(async () => expect(await server.metric("capstan_event_streams_open")).toBe(1));
+});
+
+test("a reader that hangs up is forgotten, however far its request had come", async () => {
+  const { server, api, environment } = await startApi();
+  const { id } = await api.session(environment.id);
+  for (let round = 0; round < 50; round++) {
+    const hangUp = new AbortController();
+    const call = server.call("GET", `/sessions/${id}/events/stream`, { signal: hangUp.signal });
+    for (let step = 0; step < round % 10; step++) await new Promise((resolve) => setImmediate(resolve));
+    hangUp.abort();
+    await expect(call).rejects.toThrow();
+  }
+  await eventually(async () => expect(await server.metric("capstan_event_streams_open")).toBe(0));
+});
