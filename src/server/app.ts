@@ -70,7 +70,7 @@ export function createApp(parts: AppParts): FastifyInstance {
     sendFault(reply, request.id, faultOf(error, request, parts.log));
   });
   app.setNotFoundHandler((request, reply) => {
-    const message = `There is no ${request.method} ${request.url.split("?")[0]}. See /openapi.json for what there is.`;
+    const message = `There is no ${request.method} ${pathWithoutQuery(request)}. See /openapi.json for what there is.`;
     sendFault(reply, request.id, { kind: "not_found", message });
   });
   for (const name of OPERATION_NAMES) addRoute(app, name, parts);
@@ -122,7 +122,7 @@ function observe(app: FastifyInstance, { metrics, log, draining }: AppParts): vo
           request_id: request.id,
           method: request.method,
           // Without the query: what stands there is no secret today, and must not become one tomorrow.
-          path: request.url.split("?")[0],
+          path: pathWithoutQuery(request),
           operation,
           status: reply.statusCode,
           ms: Math.round(ms * 100) / 100,
@@ -211,6 +211,11 @@ function addRoute(app: FastifyInstance, name: OperationName, { services, log }: 
       outcome.value.start(reply.raw, request.id);
     } else sendJson(reply, 200, outcome.value);
   }
+}
+
+function pathWithoutQuery({ url }: FastifyRequest): string {
+  const end = url.indexOf("?");
+  return end < 0 ? url : url.slice(0, end);
 }
 
 const pathOf = (request: FastifyRequest): Record<string, string> => request.params as Record<string, string>;

@@ -3,13 +3,23 @@ import type { LogLevel } from "./options.ts";
 
 export type { Logger };
 
-/** Lines are written together once they fill this many bytes, or after this time: a write for each costs more than its text. */
-const BUFFER_BYTES = 4_096;
+/**
+ * Lines are written together once they fill this many bytes, or after this time: a write for each costs more than its
+ * text. Not more bytes, because the destination counts them anew with each line that it adds to them.
+ */
+const BUFFER_BYTES = 1_024;
+const WRITE_BYTES = 2_048;
 const BUFFER_MS = 100;
 
 /** JSON lines on stderr, so that stdout stays free for what a person or a script asked for. */
 export function createLogger(level: LogLevel): Logger {
-  const destination = pino.destination({ dest: 2, sync: false, minLength: BUFFER_BYTES, periodicFlush: BUFFER_MS });
+  const destination = pino.destination({
+    dest: 2,
+    sync: false,
+    minLength: BUFFER_BYTES,
+    maxWrite: WRITE_BYTES,
+    periodicFlush: BUFFER_MS,
+  });
   return pino(
     {
       level,

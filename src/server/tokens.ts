@@ -61,10 +61,12 @@ export class Authenticator {
   fromMemory(secret: string): Principal | undefined {
     if (secret.length > MAX_TOKEN_CHARACTERS || isWorkToken(secret)) return undefined;
     const hashed = hashSecret(secret);
-    if (this.#adminHash !== undefined && sameHash(hashed, this.#adminHash)) return CONFIGURED_ADMIN;
     const known = this.#known.get(hashed);
+    if (known === undefined) {
+      return this.#adminHash !== undefined && sameHash(hashed, this.#adminHash) ? CONFIGURED_ADMIN : undefined;
+    }
     const now = performance.now();
-    if (known === undefined || known.trustedUntil < now || known.expiresAt <= now) return undefined;
+    if (known.trustedUntil < now || known.expiresAt <= now) return undefined;
     this.#usedAt.set(known.token.id, Date.now() * 1_000);
     return known.principal;
   }

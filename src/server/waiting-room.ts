@@ -49,9 +49,13 @@ export class WaitingRoom {
       );
     }
     return new Promise((resolve, reject) => {
-      const queue = this.#queue(request.environmentId);
+      const { environmentId, workerId, reclaimOlderThanMs, waitMs } = request;
+      const queue = this.#queue(environmentId);
       const waiter: Waiter = {
-        ...request,
+        environmentId,
+        workerId,
+        reclaimOlderThanMs,
+        waitMs,
         caller,
         settle: (answer) => {
           this.#leave(queue, waiter);
@@ -64,10 +68,10 @@ export class WaitingRoom {
         timer: undefined,
         claiming: false,
         gone: false,
-        expired: request.waitMs === 0 || this.#closing,
+        expired: waitMs === 0 || this.#closing,
       };
       queue.waiters.add(waiter);
-      queue.shortestWindowMs = Math.min(queue.shortestWindowMs, request.reclaimOlderThanMs);
+      queue.shortestWindowMs = Math.min(queue.shortestWindowMs, reclaimOlderThanMs);
       this.#count += 1;
       caller.onHangUp(() => {
         waiter.gone = true;

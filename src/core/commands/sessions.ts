@@ -47,8 +47,9 @@ export const createSession = define<CreateSessionInput, SessionRecord>({
     if (found.value.archivedAt !== null) {
       return refuse("conflict", `Environment ${input.environmentId} is archived and takes no new session.`);
     }
-    const { initialEvents, ...fields } = input;
-    const session = newSession(unit.newId("session"), { ...fields, agent: agent.value }, unit.now);
+    const { environmentId, title, metadata, initialEvents } = input;
+    const fields = { environmentId, agent: agent.value, title, metadata };
+    const session = newSession(unit.newId("session"), fields, unit.now);
     const [filled] = receive(unit, session, initialEvents);
     unit.putSession(filled, true);
     return done(filled);

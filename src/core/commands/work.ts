@@ -126,7 +126,7 @@ export const heartbeat = define<HeartbeatInput, HeartbeatAnswer>({
     if (changed.refused) return changed;
     const { beat, latestHeartbeatAt } = changed.value;
     if (beat === null || latestHeartbeatAt === null) throw new Error(`${input.workId} accepted a beat and holds none`);
-    return done({ ...beat, at: latestHeartbeatAt });
+    return done({ at: latestHeartbeatAt, ...beat });
   },
 });
 

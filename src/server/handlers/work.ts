@@ -9,6 +9,7 @@ import { answer, type Handler, queueOf } from "./handler.ts";
 /** A worker that has not polled for this long does not count as polling. */
 const POLLING_WITHIN_MS = 30_000;
 
+/** Spread last where it is used: on Node 20 each property that follows a spread costs most of a microsecond. */
 const target = (path: { readonly environment_id: string; readonly work_id: string }, principal: Principal) => ({
   environmentId: path.environment_id,
   workId: path.work_id,
@@ -56,42 +57,42 @@ const getWork: Handler<"getWork"> = async ({ path, services: { store } }) => {
 };
 
 const updateWork: Handler<"updateWork"> = async ({ path, body, principal, services: { store } }) =>
-  answer(await store.execute("updateWork", { ...target(path, principal), metadata: body.metadata }), presentWork);
+  answer(await store.execute("updateWork", { metadata: body.metadata, ...target(path, principal) }), presentWork);
 
 const ackWork: Handler<"ackWork"> = async ({ path, headers, principal, services: { store } }) =>
   answer(
-    await store.execute("ack", { ...target(path, principal), workerId: headers["worker-id"] ?? null }),
+    await store.execute("ack", { workerId: headers["worker-id"] ?? null, ...target(path, principal) }),
     presentWork,
   );
 
 const heartbeatWork: Handler<"heartbeatWork"> = async ({ path, query, headers, principal, services: { store } }) => {
   const outcome = await store.execute("heartbeat", {
-    ...target(path, principal),
     workerId: headers["worker-id"] ?? null,
     expected: query.expected_last_heartbeat?.at,
     ttlSeconds: clampTtlSeconds(query.desired_ttl_seconds),
     declaredRetry: headers["x-stainless-retry-count"] ?? false,
     idempotencyKey: headers["idempotency-key"] ?? null,
+    ...target(path, principal),
   });
   return answer(outcome, presentHeartbeat);
 };
 
 const stopWork: Handler<"stopWork"> = async ({ path, headers, body, principal, services: { store } }) => {
   const outcome = await store.execute("stop", {
-    ...target(path, principal),
     force: body.force ?? false,
     workerId: headers["worker-id"] ?? null,
     processedThrough: body.processed_through,
+    ...target(path, principal),
   });
   return answer(outcome, presentWork);
 };
 
 const releaseWork: Handler<"releaseWork"> = async ({ path, headers, body, principal, services: { store } }) => {
   const outcome = await store.execute("release", {
-    ...target(path, principal),
     workerId: headers["worker-id"] ?? null,
     delayMs: body.delay_ms ?? 0,
     reason: body.reason,
+    ...target(path, principal),
   });
   return answer(outcome, presentWork);
 };
