@@ -16,24 +16,33 @@ async function behindFaults(faults: Readonly<Record<string, Passage[]>>) {
   return { queue, proxied: { ...queue, url: proxy.url } satisfies TestQueue, seen };
 }
 
-test.each<Passage>(["lose_reply", "lose_request", { status: 503 }, { status: 500 }])(
-  "a turn survives %j on each of its calls, and every event is there once",
-  async (fault) => {
-    const calls = ["GET poll", "POST ack", "POST heartbeat", "GET events", "POST events", "POST stop"];
-    const { queue, proxied } = await behindFaults(Object.fromEntries(calls.map((call) => [call, [fault]])));
-    const session = await queue.newSession("hello");
-    const worker = await runningWorker(proxied, {
-      handler: async ({ send }) => {
-        await send([reply("one"), reply("two")]);
-        await send([reply("three")]);
-      },
-    });
-    expect(await queue.untilIdle(session.id)).toBe("end_turn");
-    expect(await queue.replies(session.id)).toEqual(["one", "two", "three"]);
-    expect(await queue.items(session.id)).toHaveLength(1);
-    await eventually(() => expect(worker.status().ended).toMatchObject({ completed: 1, lost: 0 }));
-  },
-);
+const refusedBy = (type: string, status: number): Passage => ({
+  status,
+  json: { type: "error", request_id: "req", error: { type, message: "not now" } },
+});
+
+test.each<[string, Passage]>([
+  ["a lost reply", "lose_reply"],
+  ["a lost request", "lose_request"],
+  ["a 429 of the server", refusedBy("rate_limit_error", 429)],
+  ["a 500 of the server", refusedBy("api_error", 500)],
+  ["a 503 of the server", refusedBy("api_error", 503)],
+  ["the error page of a proxy", { status: 404 }],
+])("a turn survives %s on each of its calls, and every event is there once", async (_, fault) => {
+  const calls = ["GET poll", "POST ack", "POST heartbeat", "GET events", "POST events", "POST stop"];
+  const { queue, proxied } = await behindFaults(Object.fromEntries(calls.map((call) => [call, [fault]])));
+  const session = await queue.newSession("hello");
+  const worker = await runningWorker(proxied, {
+    handler: async ({ send }) => {
+      await send([reply("one"), reply("two")]);
+      await send([reply("three")]);
+    },
+  });
+  expect(await queue.untilIdle(session.id)).toBe("end_turn");
+  expect(await queue.replies(session.id)).toEqual(["one", "two", "three"]);
+  expect(await queue.items(session.id)).toHaveLength(1);
+  await eventually(() => expect(worker.status().ended).toMatchObject({ completed: 1, lost: 0 }));
+});
 
 test("an event that equals an earlier one is not taken for it when its request is lost", async () => {
   const { queue, proxied } = await behindFaults({ "POST events": ["pass", "lose_request"] });
