@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import { WORK_STATES } from "../core/transitions.ts";
 import type { Store } from "../storage/store.ts";
 import type { EventHub } from "./event-hub.ts";
+import type { StoreCalls } from "./store-calls.ts";
 import type { WaitingRoom } from "./waiting-room.ts";
 
 /** What `/metrics` shows. Counts of the queue are taken when they are asked for, not kept beside it. */
@@ -10,7 +11,7 @@ export class Metrics {
   readonly #requests: Histogram<"operation" | "status">;
   readonly #lapses: Counter;
 
-  constructor(store: Store, waitingRoom: WaitingRoom, events: EventHub) {
+  constructor(store: Store, calls: StoreCalls, waitingRoom: WaitingRoom, events: EventHub) {
     const registers = [this.#registry];
     collectDefaultMetrics({ register: this.#registry });
     this.#requests = new Histogram({
@@ -48,6 +49,16 @@ export class Metrics {
       collect() {
         this.reset();
         this.inc(waitingRoom.wakes);
+      },
+    });
+    new Counter({
+      name: "capstan_store_calls_total",
+      help: "Calls to the store, by command or read.",
+      labelNames: ["call"],
+      registers,
+      collect() {
+        this.reset();
+        for (const [call, count] of calls.counts) this.inc({ call }, count);
       },
     });
     new Gauge({

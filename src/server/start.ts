@@ -9,6 +9,7 @@ import { createLogger, type Logger } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { SERVER_LIMITS, type ServerLimits, type ServerOptions } from "./options.ts";
 import { addProbes } from "./probes.ts";
+import { StoreCalls } from "./store-calls.ts";
 import { Sweeper } from "./sweeper.ts";
 import { ADMIN_TOKEN_MIN_CHARACTERS, Authenticator, hashSecret, newSecret } from "./tokens.ts";
 import { WaitingRoom } from "./waiting-room.ts";
@@ -40,12 +41,13 @@ export async function startServer(
   }
   const limits = limitsOf(options);
   const log = createLogger(options.logLevel ?? "info");
-  const store = await openStore();
+  const calls = new StoreCalls();
+  const store = calls.of(await openStore());
   const workTokens = new WorkTokens(await store.secret(WORK_TOKEN_KEY));
   const tokens = new Authenticator(store, workTokens, options.adminToken);
   const events = new EventHub({ store, limits, log, stillAllowed: (principal) => tokens.stillValid(principal) });
   const waitingRoom = new WaitingRoom(store, limits.maxWaiters);
-  const metrics = new Metrics(store, waitingRoom, events);
+  const metrics = new Metrics(store, calls, waitingRoom, events);
   const sweeper = new Sweeper(store, tokens, metrics, log, limits.sweepMs);
   let draining = false;
   const app = createApp({

@@ -74,6 +74,16 @@ test("one item wakes exactly one of those who wait", async () => {
   expect(got.filter((id) => id !== null)).toEqual([item.id]);
 });
 
+test("those who wait ask the store for nothing, whatever goes on beside them", async () => {
+  const claims = () => server.metric('capstan_store_calls_total{call="poll"}');
+  const elsewhere = (await api.environment()).id;
+  const before = await claims().catch(() => 0);
+  for (let place = 1; place <= 12; place++) await park(place);
+  expect(await claims()).toBe(before + 12);
+  for (let turn = 0; turn < 5; turn++) await api.session(elsewhere);
+  expect(await claims()).toBe(before + 12);
+});
+
 test("a burst of items wakes as many as there are items, and each gets one", async () => {
   const waiting = [];
   for (let place = 1; place <= 12; place++) waiting.push((await park(place)).answer);

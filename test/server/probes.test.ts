@@ -99,6 +99,7 @@ test("metrics show counts, and nobody's ids", async () => {
     "leases_lapsed_total",
     "polls_parked",
     "poll_wakes_total",
+    "store_calls_total",
     "work_items",
   ]) {
     expect(answer.body).toMatch(new RegExp(`^# HELP capstan_${name} .+$`, "m"));
