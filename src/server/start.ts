@@ -12,6 +12,7 @@ import { addProbes } from "./probes.ts";
 import { StoreCalls } from "./store-calls.ts";
 import { Sweeper } from "./sweeper.ts";
 import { ADMIN_TOKEN_MIN_CHARACTERS, Authenticator, hashSecret, newSecret } from "./tokens.ts";
+import { trackUnusedConnections } from "./unused-connections.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 import { WORK_TOKEN_KEY, WorkTokens } from "./work-tokens.ts";
 
@@ -57,12 +58,13 @@ export async function startServer(
     limits,
     draining: () => draining,
   });
+  const closeUnused = trackUnusedConnections(app.server);
   addProbes(app, { store, metrics, version: VERSION, metricsToken: options.metricsToken, draining: () => draining });
 
   let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> => {
     draining = true;
-    stopping ??= shutDown({ app, waitingRoom, events, sweeper, tokens, store, log }, limits.drainMs);
+    stopping ??= shutDown({ app, closeUnused, waitingRoom, events, sweeper, tokens, store, log }, limits.drainMs);
     return stopping;
   };
   try {
@@ -103,6 +105,7 @@ async function firstAdminToken(store: Store): Promise<string | undefined> {
 
 interface Parts {
   readonly app: FastifyInstance;
+  readonly closeUnused: () => void;
   readonly waitingRoom: WaitingRoom;
   readonly events: EventHub;
   readonly sweeper: Sweeper;
@@ -112,13 +115,15 @@ interface Parts {
 }
 
 async function shutDown(
-  { app, waitingRoom, events, sweeper, tokens, store, log }: Parts,
+  { app, closeUnused, waitingRoom, events, sweeper, tokens, store, log }: Parts,
   drainMs: number,
 ): Promise<void> {
   waitingRoom.close();
   events.close();
   const overdue = setTimeout(() => app.server.closeAllConnections(), drainMs);
-  await app.close();
+  const closed = app.close();
+  closeUnused();
+  await closed;
   clearTimeout(overdue);
   await sweeper.stop();
   try {
