@@ -88,8 +88,8 @@ export class EventHub {
     // It hung up while its request was looked at; its `close` has been and will not come again.
     if (response.destroyed) return;
     const position = from ?? BEGINNING;
-    const keepAliveMs = this.#parts.limits.streamKeepAliveMs;
-    const reader = new EventReader(response, requestId, { ...who, position, keepAliveMs });
+    const { streamKeepAliveMs: keepAliveMs, streamStallMs: stallMs } = this.#parts.limits;
+    const reader = new EventReader(response, requestId, { ...who, position, keepAliveMs, stallMs });
     if (this.#closed) {
       reader.end(returnMs());
       return;
@@ -126,15 +126,14 @@ export class EventHub {
 
   /** Brings a reader to the end of the session and makes it live. */
   async #follow(feed: Feed, reader: EventReader, first?: { frames: Buffer; lastEventId: string }): Promise<void> {
-    const { streamStallMs } = this.#parts.limits;
     try {
-      if (first !== undefined && !(await reader.take(first.frames, first.lastEventId, streamStallMs))) return;
+      if (first !== undefined && !(await reader.take(first.frames, first.lastEventId))) return;
       while (reader.open) {
         await this.#turns.next();
         const { signals } = feed;
         const step = await this.#nextStep(feed, reader);
         if (step === undefined) return this.#end(feed, reader);
-        if (step.frames !== undefined && !(await reader.take(step.frames, step.lastEventId, streamStallMs))) return;
+        if (step.frames !== undefined && !(await reader.take(step.frames, step.lastEventId))) return;
         if (step.end !== undefined && reader.open && this.#join(feed, reader, step.end, signals)) return;
       }
     } catch (error) {

@@ -6,8 +6,6 @@ import type { Principal } from "./tokens.ts";
 const SLICE_BYTES = 256 * 1_024;
 /** How soon a reader should come back after a connection that broke. */
 const RETRY_MS = 1_000;
-/** How long the last bytes of a stream that we end may take. */
-const FAREWELL_MS = 2_000;
 
 export interface ReaderOptions {
   readonly sessionId: string;
@@ -15,6 +13,8 @@ export interface ReaderOptions {
   /** Nothing up to this event is sent; empty for everything. */
   readonly position: string;
   readonly keepAliveMs: number;
+  /** How long the connection may take nothing of what it has to take. */
+  readonly stallMs: number;
 }
 
 /** One open event stream: who reads it, how far, and the connection. Writes nothing once it has ended. */
@@ -29,6 +29,7 @@ export class EventReader {
   pageEvents = Number.POSITIVE_INFINITY;
   readonly #response: ServerResponse;
   readonly #keepAliveMs: number;
+  readonly #stallMs: number;
   #commentAt: number;
   /** A frame is written in parts, between which nothing else may go. */
   #inFrame = false;
@@ -40,6 +41,7 @@ export class EventReader {
     this.position = options.position;
     this.#response = response;
     this.#keepAliveMs = options.keepAliveMs;
+    this.#stallMs = options.stallMs;
     this.#commentAt = performance.now() + options.keepAliveMs;
     response.writeHead(200, {
       "content-type": "text/event-stream; charset=utf-8",
@@ -71,12 +73,12 @@ export class EventReader {
    *
    * @returns false when the reader is gone, or took nothing for so long that its connection was closed
    */
-  async take(frames: Buffer, lastEventId: string, stallMs: number): Promise<boolean> {
+  async take(frames: Buffer, lastEventId: string): Promise<boolean> {
     this.#inFrame = true;
     for (let start = 0; start < frames.length; start += SLICE_BYTES) {
       if (!this.open) return false;
       this.#response.write(frames.subarray(start, start + SLICE_BYTES));
-      if (this.#response.writableNeedDrain && !(await drained(this.#response, stallMs))) {
+      if (this.#response.writableNeedDrain && !(await drained(this.#response, this.#stallMs))) {
         this.destroy();
         return false;
       }
@@ -94,7 +96,7 @@ export class EventReader {
   }
 
   /**
-   * Ends the stream in order. What waits is still sent, to a reader that takes it.
+   * Ends the stream in order. What waits is still sent, to a reader that takes it in time.
    *
    * @param retryMs how soon the reader should come back
    */
@@ -103,7 +105,7 @@ export class EventReader {
     if (retryMs !== undefined && this.open && !this.#inFrame) this.#response.write(retryHint(retryMs));
     this.#ended = true;
     this.#response.end();
-    const overdue = setTimeout(() => this.destroy(), FAREWELL_MS).unref();
+    const overdue = setTimeout(() => this.destroy(), this.#stallMs).unref();
     this.#response.once("close", () => clearTimeout(overdue));
   }
 

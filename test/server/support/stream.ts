@@ -39,6 +39,8 @@ export interface OpenStream {
   readonly isClosed: () => boolean;
   /** Begins to take what a deaf reader did not. */
   listen(): void;
+  /** Waits until the server has closed the connection, without taking anything from it. */
+  cutOff(): Promise<void>;
   hangUp(): void;
 }
 
@@ -99,6 +101,13 @@ export async function openStream(
     closed,
     isClosed: () => over,
     listen,
+    cutOff: () =>
+      eventually(() => {
+        if (over) return;
+        // A connection that is not read hears of its end only when it writes; between requests, this means nothing.
+        response.socket.write("\r\n");
+        throw new Error("The connection stands.");
+      }),
     hangUp: () => void response.destroy(),
   };
 }
