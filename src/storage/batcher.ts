@@ -34,15 +34,20 @@ export class Batcher {
   readonly #backend: Backend;
   readonly #nextId: NextId;
   readonly #emit: (signals: CommitSignals) => void;
+  readonly #maxBatches: number;
   #pending: Pending[] = [];
   #scheduled = false;
+  /** Batches under way. */
+  #running = 0;
   #closed = false;
   #idle: (() => void) | undefined;
 
-  constructor(backend: Backend, ids: IdSource, emit: (signals: CommitSignals) => void) {
+  /** @param maxBatches how many batches may be under way at once, for a backend that can */
+  constructor(backend: Backend, ids: IdSource, emit: (signals: CommitSignals) => void, maxBatches = 1) {
     this.#backend = backend;
     this.#nextId = (kind, now, above) => ids.next(kind, now, above);
     this.#emit = emit;
+    this.#maxBatches = maxBatches;
   }
 
   execute<K extends CommandName>(name: K, input: CommandInput<K>): Promise<CommandOutcome<K>> {
@@ -64,28 +69,33 @@ export class Batcher {
   /** Refuses new calls and waits for those that were accepted. */
   async close(): Promise<void> {
     this.#closed = true;
-    if (this.#scheduled) await new Promise<void>((resolve) => (this.#idle = resolve));
+    if (this.#scheduled || this.#running > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
   }
 
   #schedule(): void {
-    if (this.#scheduled) return;
+    if (this.#scheduled || this.#running >= this.#maxBatches) return;
     this.#scheduled = true;
     // After the poll phase: every request that this turn of the loop read from its sockets is in the batch.
     setImmediate(() => this.#flush());
   }
 
   #flush(): void {
+    this.#scheduled = false;
     const batch = this.#pending;
     this.#pending = batch.length > MAX_BATCH ? batch.splice(MAX_BATCH) : [];
+    this.#running += 1;
     const running = this.#run(batch);
     if (running === undefined) this.#next();
-    else running.then(() => this.#next());
+    else {
+      running.then(() => this.#next());
+      if (this.#pending.length > 0) this.#schedule();
+    }
   }
 
   #next(): void {
-    this.#scheduled = false;
+    this.#running -= 1;
     if (this.#pending.length > 0) this.#schedule();
-    else this.#idle?.();
+    else if (this.#running === 0 && !this.#scheduled) this.#idle?.();
   }
 
   /** Never throws or rejects: every outcome goes to the call that it belongs to. */

@@ -42,7 +42,16 @@ export interface CommitSignals {
   readonly delayed: ReadonlySet<string>;
   /** Sessions that got events, or were deleted. */
   readonly sessions: ReadonlySet<string>;
+  /** Signals may have been lost, so everybody who waits should look once for itself; also sent regularly, just in case. */
+  readonly resync?: true;
 }
+
+export const NO_SIGNALS: CommitSignals = {
+  queued: new Map(),
+  delivered: new Set(),
+  delayed: new Set(),
+  sessions: new Set(),
+};
 
 /** Work and sessions by state, for metrics. */
 export interface StateCount {
@@ -97,6 +106,11 @@ export interface Store {
   hasAdminToken(): Promise<boolean>;
   /** Deletes rows of deleted sessions and environments, at most `limit`. Returns how many it deleted. */
   purge(limit: number): Promise<number>;
+  /**
+   * Moves items that stopped longer ago than this out of the way of the queue, at most `limit`. They can be read as
+   * before. Returns how many it moved.
+   */
+  retire(limit: number, olderThanMs: number): Promise<number>;
   /** Work items by state, over all environments. */
   countWork(): Promise<readonly StateCount[]>;
 

@@ -1,4 +1,4 @@
-import { randomBytes, randomFillSync } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { type Clock, SteadyClock } from "../../core/clock.ts";
 import type { CommandInput, CommandName, CommandOutcome } from "../../core/commands/index.ts";
 import { IdSource } from "../../core/ids.ts";
@@ -16,6 +16,7 @@ import type { Micros } from "../../core/time.ts";
 import type { WorkState } from "../../core/transitions.ts";
 import { Batcher } from "../batcher.ts";
 import { PollerLog } from "../pollers.ts";
+import { randomHex } from "../random.ts";
 import {
   type CommitSignals,
   type EventFilter,
@@ -172,6 +173,11 @@ class SqliteStore implements Store {
     });
   }
 
+  /** Nothing to do: no index of the queue holds a stopped item, and the rows around it are found by their key. */
+  retire(): Promise<number> {
+    return this.#read(() => 0);
+  }
+
   countWork(): Promise<readonly StateCount[]> {
     return this.#read(() => this.#reads.countWork());
   }
@@ -216,18 +222,4 @@ class SqliteStore implements Store {
 
 function visible<T extends { readonly deletedAt: Micros | null }>(record: T | undefined): T | undefined {
   return record?.deletedAt === null ? record : undefined;
-}
-
-/** Random bytes as hex, drawn in bulk: one system call per few hundred ids. */
-function randomHex(): (bytes: number) => string {
-  const pool = Buffer.alloc(4_096);
-  let used = pool.length;
-  return (bytes) => {
-    if (used + bytes > pool.length) {
-      randomFillSync(pool);
-      used = 0;
-    }
-    used += bytes;
-    return pool.toString("hex", used - bytes, used);
-  };
 }

@@ -1,0 +1,139 @@
+import type { Changes, Loaded, Needs } from "../../core/unit.ts";
+import type { Backend } from "../batcher.ts";
+import { StoreUnavailable } from "../store.ts";
+import { answersOf, type Client, type Connections } from "./connection.ts";
+import { isRolledBack, unavailable } from "./errors.ts";
+import type { LoadedRows } from "./loaded.ts";
+import type { Loader } from "./loader.ts";
+import { Locks } from "./locks.ts";
+import type { PostgresLimits } from "./options.ts";
+import type { PollerNotes } from "./pollers.ts";
+import type { Writer } from "./writer.ts";
+
+/** How often a batch is done again that the database has rolled back, or that changed what it had not locked. */
+const MAX_ATTEMPTS = 5;
+
+export interface BackendParts {
+  readonly connections: Connections;
+  readonly loader: Loader;
+  readonly writer: Writer;
+  readonly pollers: PollerNotes;
+  readonly limits: PostgresLimits;
+}
+
+/**
+ * The write side: one batch, one transaction, two round trips. The first begins, locks and reads; then everything is
+ * decided in memory; the second writes and commits. Batches of this and of other servers run side by side.
+ */
+export class PostgresBackend implements Backend {
+  readonly #parts: BackendParts;
+  readonly #begin: string;
+  /** Environments whose last claim left items behind that others hold, or that were more than were asked for. */
+  readonly leftBehindIn = new Set<string>();
+
+  constructor(parts: BackendParts) {
+    this.#parts = parts;
+    this.#begin = beginSql(parts.limits);
+  }
+
+  async transact(needs: Needs, decide: (loaded: Loaded) => Changes): Promise<void> {
+    const locks = new Locks(needs);
+    try {
+      for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+        const outcome = await this.#attempt(needs, locks, decide);
+        if (outcome === "done") return;
+        if (outcome !== "again" && attempt === MAX_ATTEMPTS) throw outcome;
+      }
+      throw new StoreUnavailable("The database is too busy with the same rows.");
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+
+  /** `again`: it changed what it had not locked, which is locked the next time. An error: it certainly did not happen. */
+  async #attempt(needs: Needs, locks: Locks, decide: (loaded: Loaded) => Changes): Promise<"done" | "again" | Error> {
+    try {
+      return await this.#parts.connections.use(async (client) => {
+        const loaded = await rollingBack(client, () => this.#load(client, needs, locks));
+        const changes = await rollingBack(client, async () => decide(loaded));
+        if (locks.extend(changes, (id) => isLocked(loaded, id))) {
+          await client.query("ROLLBACK");
+          return "again";
+        }
+        await this.#commit(client, changes, loaded);
+        this.#remember(needs, loaded);
+        return "done";
+      });
+    } catch (error) {
+      if (isRolledBack(error)) return error as Error;
+      throw error;
+    }
+  }
+
+  #load(client: Client, needs: Needs, locks: Locks): Promise<LoadedRows> {
+    return this.#parts.loader.load(client, needs, locks, client.query(this.#begin));
+  }
+
+  async #commit(client: Client, changes: Changes, loaded: LoadedRows): Promise<void> {
+    const { writer, pollers } = this.#parts;
+    const notes = pollers.take();
+    try {
+      const sent = writer.send(client, changes, loaded);
+      const noted = pollers.send(client, notes);
+      if (noted !== undefined) sent.push(noted);
+      const committed = client.query("COMMIT");
+      await answersOf([...sent, committed]);
+      if ((await committed).command !== "COMMIT") throw new Error("the database answered COMMIT with a rollback");
+    } catch (error) {
+      pollers.giveBack(notes);
+      throw error;
+    }
+  }
+
+  #remember(needs: Needs, loaded: LoadedRows): void {
+    for (const { environmentId } of needs.claims) {
+      if (loaded.leftBehind(environmentId)) this.leftBehindIn.add(environmentId);
+      else this.leftBehindIn.delete(environmentId);
+    }
+  }
+}
+
+/** Ids carry their kind, so that one question fits all tables. */
+const isLocked = (loaded: LoadedRows, id: string): boolean =>
+  loaded.sessions.isLocked(id) ||
+  loaded.works.isLocked(id) ||
+  loaded.environments.isLocked(id) ||
+  loaded.agents.isLocked(id);
+
+async function rollingBack<T>(client: Client, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    // When not even this gets through, the connection is gone, and the database rolls back by itself.
+    await client.query("ROLLBACK").catch(() => undefined);
+    throw error;
+  }
+}
+
+/**
+ * What every transaction is told first. Nothing outlives it, so that a pooler may give each transaction another
+ * connection. Plans are made once per connection and never by statistics: see the indexes in the migration.
+ */
+function beginSql(limits: PostgresLimits): string {
+  const settings = {
+    statement_timeout: limits.statementTimeoutMs,
+    lock_timeout: limits.lockTimeoutMs,
+    idle_in_transaction_session_timeout: limits.idleTransactionTimeoutMs,
+    plan_cache_mode: "force_generic_plan",
+    enable_seqscan: "off",
+    enable_bitmapscan: "off",
+    enable_hashjoin: "off",
+    enable_mergejoin: "off",
+    jit: "off",
+  };
+  const set = Object.entries(settings).map(([name, value]) => `SET LOCAL ${name} = '${value}'`);
+  return ["BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", ...set, DURABLE].join("; ");
+}
+
+/** Whatever the database's default is, a commit that is answered is on disk; a stronger setting stays. */
+const DURABLE = `SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') IN ('off', 'local')`;

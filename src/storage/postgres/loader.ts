@@ -1,0 +1,183 @@
+import type { Clock } from "../../core/clock.ts";
+import type { ClaimNeed, Needs } from "../../core/unit.ts";
+import type { Row, Value } from "../rows/index.ts";
+import { arrayOf } from "./arrays.ts";
+import { answersOf, type Client, type Connections, type QueryResult } from "./connection.ts";
+import { LoadedRows } from "./loaded.ts";
+import { ENVIRONMENT_LOCKS, environmentKey, type Locks } from "./locks.ts";
+import type { ReadSql } from "./read-sql.ts";
+import type { PgTables, Sql } from "./tables.ts";
+
+type Take = (rows: readonly Row[]) => void;
+
+/** Reads, and locks, what a batch needs: all statements are sent at once, and one round trip brings all answers. */
+export class Loader {
+  readonly #connections: Connections;
+  readonly #tables: PgTables;
+  readonly #sql: ReadSql;
+  readonly #clock: Clock | undefined;
+
+  constructor(connections: Connections, tables: PgTables, sql: ReadSql, clock: Clock | undefined) {
+    this.#connections = connections;
+    this.#tables = tables;
+    this.#sql = sql;
+    this.#clock = clock;
+  }
+
+  /** Within a transaction that has begun on this client. `begun` is its answer, when that is still on its way. */
+  async load(client: Client, needs: Needs, locks: Locks, begun: Promise<QueryResult>): Promise<LoadedRows> {
+    const loaded = new LoadedRows(this.#tables, locks.works);
+    const statements = new Statements(this.#connections, client, begun);
+    const fixedNow = this.#clock?.now() ?? null;
+    // In the order of `Locks`. Whatever is only read comes after the locks that keep it still.
+    this.#environmentLocks(statements, needs, locks);
+    this.#sessionsAndWorks(statements, loaded, needs, locks);
+    if (needs.sweepLimit > 0) this.#due(statements, loaded, needs.sweepLimit, fixedNow);
+    this.#others(statements, loaded, needs, locks);
+    if (needs.claims.length > 0) this.#claims(statements, loaded, needs, locks, fixedNow);
+    statements.add(this.#sql.now, [fixedNow], ([row]) => {
+      loaded.now = row?.now as number;
+    });
+    await statements.done();
+    await this.#missing(client, loaded, needs);
+    return loaded;
+  }
+
+  #environmentLocks(statements: Statements, needs: Needs, locks: Locks): void {
+    const alone = new Map<number, number>();
+    for (const id of needs.joined) alone.set(environmentKey(id), 0);
+    for (const id of locks.environments) alone.set(environmentKey(id), 1);
+    if (alone.size === 0) return;
+    const keys = [...alone.keys()].sort((a, b) => a - b);
+    const values = [ENVIRONMENT_LOCKS, arrayOf(keys), arrayOf(keys.map((key) => alone.get(key) as number))];
+    statements.add(this.#sql.environmentLocks, values, () => undefined);
+  }
+
+  #sessionsAndWorks(statements: Statements, loaded: LoadedRows, needs: Needs, locks: Locks): void {
+    const sql = this.#sql;
+    const { sessions, works } = loaded;
+    if (locks.sessions.size + needs.turns.size > 0) {
+      const values = [sorted(locks.sessions), sorted(needs.turns)];
+      statements.add(sql.lockSessions, values, (rows) => sessions.add(rows, true));
+    }
+    statements.addFor(locks.works, sql.lockWorks, (rows) => works.add(rows, true));
+    const others = [...needs.works].filter((id) => !needs.turns.has(id));
+    statements.addFor(new Set(others), sql.sessionsOfWorks, (rows) => sessions.add(rows, false));
+    statements.addFor(needs.sessions, sql.liveWorks, (rows) => works.add(rows, false));
+    statements.addFor(needs.sessions, sql.environmentsOfSessions, (rows) => loaded.environments.add(rows, false));
+  }
+
+  #due(statements: Statements, loaded: LoadedRows, limit: number, fixedNow: number | null): void {
+    statements.add(this.#sql.lockDueSessions, [fixedNow, limit], (rows) => loaded.sessions.add(rows, true));
+    statements.add(this.#sql.lockDueWorks, [fixedNow, limit], (rows) => {
+      const ours = rows.filter((row) => loaded.sessions.isLocked(row.session_id as string));
+      loaded.works.add(ours, true);
+      loaded.dueIds = ours.map((row) => row.id as string);
+    });
+  }
+
+  #others(statements: Statements, loaded: LoadedRows, needs: Needs, locks: Locks): void {
+    const sql = this.#sql;
+    const alone = (row: Row) => locks.environments.has(row.id as string);
+    const environments: Take = (rows) => {
+      loaded.environments.add(rows.filter(alone), true);
+      loaded.environments.add(rows, false);
+    };
+    statements.addFor(new Set([...needs.environments, ...locks.environments]), sql.environments, environments);
+    statements.addFor(locks.tokens, sql.lockTokens, (rows) => loaded.tokens.add(rows, true));
+    statements.addFor(locks.agents, sql.lockAgents, (rows) => loaded.agents.add(rows, true));
+    statements.addFor(needs.agents, sql.agents, (rows) => loaded.agents.add(rows, false));
+    if (needs.agentVersions.length > 0) {
+      const ids = arrayOf(needs.agentVersions.map(({ agentId }) => agentId));
+      const versions = arrayOf(needs.agentVersions.map(({ version }) => version));
+      statements.add(sql.agentVersions, [ids, versions], (rows) => {
+        for (const row of rows) {
+          loaded.agentVersions.set(`${row.id} ${row.version}`, this.#tables.agentVersion.table.record(row));
+        }
+      });
+    }
+    statements.addFor(needs.sessionCounts, sql.environmentsWithSessions, (rows) => {
+      for (const row of rows) loaded.environmentsWithSessions.add(row.id as string);
+    });
+    if (needs.toolResults.length === 0) return;
+    const sessions = arrayOf(needs.toolResults.map(({ sessionId }) => sessionId));
+    const toolUses = arrayOf(needs.toolResults.map(({ toolUseId }) => toolUseId));
+    statements.add(sql.toolResults, [sessions, toolUses], (rows) => {
+      for (const row of rows) loaded.toolResults.add(`${row.session_id} ${row.tool_use_id}`);
+    });
+  }
+
+  #claims(statements: Statements, loaded: LoadedRows, needs: Needs, locks: Locks, fixedNow: number | null): void {
+    const sql = this.#sql;
+    const wanted = new Map<string, number>();
+    const windows = new Map<string, ClaimNeed>();
+    for (const claim of needs.claims) {
+      wanted.set(claim.environmentId, (wanted.get(claim.environmentId) ?? 0) + 1);
+      windows.set(`${claim.environmentId} ${claim.windowMicros}`, claim);
+    }
+    const held = sorted(locks.works);
+    const asked = [held, arrayOf([...wanted.keys()]), arrayOf([...wanted.values()])];
+    const claims: Take = (rows) => loaded.addClaims(rows);
+    statements.add(sql.claimReady, asked, claims);
+    statements.add(sql.countReady, asked, (rows) => {
+      for (const row of rows) {
+        const environmentId = row.environment_id as string;
+        const taken = loaded.claims.get(environmentId)?.size ?? 0;
+        if ((row.ready as number) > taken) loaded.leftBehindIn.add(environmentId);
+      }
+    });
+    const each = [...windows.values()];
+    const environments = arrayOf(each.map((claim) => claim.environmentId));
+    const counts = arrayOf(each.map((claim) => wanted.get(claim.environmentId) as number));
+    const micros = arrayOf(each.map((claim) => claim.windowMicros));
+    statements.add(sql.claimDelivered, [held, environments, counts, micros, fixedNow], claims);
+    statements.add(sql.claimDelayed, [...asked, fixedNow], claims);
+  }
+
+  /** What only shows now: rows of items that have been retired, and environments of what a sweep found. */
+  async #missing(client: Client, loaded: LoadedRows, needs: Needs): Promise<void> {
+    const retired = [...needs.works].filter((id) => !loaded.works.has(id));
+    const environments = new Set<string>();
+    for (const { environmentId } of loaded.due()) environments.add(environmentId);
+    const unknown = [...environments].filter((id) => !loaded.environments.has(id));
+    if (retired.length + unknown.length === 0) return;
+    const statements = new Statements(this.#connections, client);
+    statements.addFor(new Set(retired), this.#sql.lockRetired, (rows) => {
+      loaded.works.add(rows, true);
+      for (const row of rows) loaded.retired.add(row.id as string);
+    });
+    statements.addFor(new Set(unknown), this.#sql.environments, (rows) => loaded.environments.add(rows, false));
+    await statements.done();
+  }
+}
+
+const sorted = (ids: Iterable<string>): string => arrayOf([...ids].sort());
+
+/** Statements that are sent one behind the other without waiting, and what is done with the rows of each. */
+class Statements {
+  readonly #connections: Connections;
+  readonly #client: Client;
+  readonly #sent: Promise<QueryResult>[];
+  readonly #takes: Take[] = [];
+
+  constructor(connections: Connections, client: Client, begun?: Promise<QueryResult>) {
+    this.#connections = connections;
+    this.#client = client;
+    this.#sent = begun === undefined ? [] : [begun];
+    if (begun !== undefined) this.#takes.push(() => undefined);
+  }
+
+  add(sql: Sql, values: readonly Value[], take: Take): void {
+    this.#sent.push(this.#connections.send(this.#client, sql, values));
+    this.#takes.push(take);
+  }
+
+  addFor(ids: ReadonlySet<string>, sql: Sql, take: Take): void {
+    if (ids.size > 0) this.add(sql, [sorted(ids)], take);
+  }
+
+  async done(): Promise<void> {
+    const answers = await answersOf(this.#sent);
+    for (const [index, answer] of answers.entries()) (this.#takes[index] as Take)(answer.rows as readonly Row[]);
+  }
+}

@@ -1,0 +1,85 @@
+import { INPUT_EVENT_TYPES } from "../../core/event-types.ts";
+import type { Changes } from "../../core/unit.ts";
+import { arrayOf } from "./arrays.ts";
+import type { Client, Connections, QueryResult } from "./connection.ts";
+import type { LoadedRows } from "./loaded.ts";
+import type { PgTable, PgTables, Sql } from "./tables.ts";
+
+/** Writes what a batch has decided: one statement for each table and kind of change, however many rows. */
+export class Writer {
+  readonly #connections: Connections;
+  readonly #tables: PgTables;
+  readonly #insertVersions: Sql;
+  readonly #markProcessed: Sql;
+
+  constructor(connections: Connections, tables: PgTables, schema: string) {
+    this.#connections = connections;
+    this.#tables = tables;
+    const { name, text } = tables.agentVersion.insertSql;
+    this.#insertVersions = { name, text: `${text} ON CONFLICT DO NOTHING` };
+    this.#markProcessed = {
+      name: "mark_processed",
+      text: `UPDATE ${schema}.event AS kept SET processed_at = mark.at
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS mark (session_id, after, through, at)
+        WHERE kept.session_id = mark.session_id AND kept.id > mark.after AND kept.id <= mark.through
+          AND kept.processed_at IS NULL AND kept.type IN (${INPUT_EVENT_TYPES.map((type) => `'${type}'`).join(", ")})`,
+    };
+  }
+
+  /** Sends the statements without waiting for them. */
+  send(client: Client, changes: Changes, loaded: LoadedRows): Promise<QueryResult>[] {
+    const sent: Promise<QueryResult>[] = [];
+    const run = (sql: Sql, values: readonly string[]): void => {
+      sent.push(this.#connections.send(client, sql, values));
+    };
+    const { created } = changes;
+    const tables = this.#tables;
+    const [retired, works] = partition(changes.works, ({ id }) => loaded.retired.has(id));
+    write(run, tables.environment, [...changes.environments.values()], created, (id) => loaded.environment(id));
+    write(run, tables.session, [...changes.sessions.values()], created, (id) => loaded.session(id));
+    write(run, tables.work, works, created, (id) => loaded.work(id));
+    write(run, tables.retired, retired, created, (id) => loaded.work(id));
+    write(run, tables.token, [...changes.tokens.values()], created, (id) => loaded.token(id));
+    write(run, tables.agent, [...changes.agents.values()], created, (id) => loaded.agent(id));
+    const agents = [...changes.agents.values()];
+    if (agents.length > 0) run(this.#insertVersions, tables.agentVersion.insertValues(agents));
+    if (changes.events.length > 0) run(tables.event.insertSql, tables.event.insertValues(changes.events));
+    if (changes.marks.length > 0) {
+      const { marks } = changes;
+      run(this.#markProcessed, [
+        arrayOf(marks.map((mark) => mark.sessionId)),
+        arrayOf(marks.map((mark) => mark.after ?? "")),
+        arrayOf(marks.map((mark) => mark.through)),
+        arrayOf(marks.map((mark) => mark.at)),
+      ]);
+    }
+    return sent;
+  }
+}
+
+function write<Record extends { readonly id: string }>(
+  run: (sql: Sql, values: readonly string[]) => void,
+  table: PgTable<Record>,
+  records: readonly Record[],
+  created: ReadonlySet<string>,
+  before: (id: string) => Record | undefined,
+): void {
+  const fresh: Record[] = [];
+  const everyday: Record[] = [];
+  const others: Record[] = [];
+  for (const record of records) {
+    const old = created.has(record.id) ? undefined : before(record.id);
+    if (old === undefined) fresh.push(record);
+    else if (table.isEveryday(old, record)) everyday.push(record);
+    else others.push(record);
+  }
+  if (fresh.length > 0) run(table.insertSql, table.insertValues(fresh));
+  if (everyday.length > 0) run(table.updateSql, table.updateValues(everyday));
+  if (others.length > 0) run(table.updateAllSql, table.updateAllValues(others));
+}
+
+function partition<T>(records: ReadonlyMap<string, T>, first: (record: T) => boolean): [T[], T[]] {
+  const parts: [T[], T[]] = [[], []];
+  for (const record of records.values()) parts[first(record) ? 0 : 1].push(record);
+  return parts;
+}
