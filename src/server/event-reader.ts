@@ -130,7 +130,8 @@ function drained(response: ServerResponse, stallMs: number): Promise<boolean> {
     };
     const onDrain = settle(true);
     const onClose = settle(false);
-    const timer = setTimeout(onClose, stallMs);
+    // A turn later: after a long halt of this process, what its sockets have to tell comes after its timers.
+    const timer = setTimeout(() => setImmediate(onClose), stallMs);
     response.once("drain", onDrain).once("close", onClose);
   });
 }

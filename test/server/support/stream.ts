@@ -37,8 +37,8 @@ export interface OpenStream {
   /** When the connection has ended, by whoever's doing. */
   readonly closed: Promise<void>;
   readonly isClosed: () => boolean;
-  /** Begins to take what a deaf reader did not. */
-  listen(): void;
+  /** Begins to take what a deaf reader did not, at once or at a pace. */
+  listen(pace?: { readonly bytes: number; readonly everyMs: number }): void;
   /** Waits until the server has closed the connection, without taking anything from it. */
   cutOff(): Promise<void>;
   hangUp(): void;
@@ -65,7 +65,7 @@ export async function openStream(
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     get(target, { agent, headers: sent }, resolve).once("error", reject);
   });
-  const pieces: Buffer[] = [];
+  const received = new Blocks();
   let over = false;
   const closed = new Promise<void>((resolve) => {
     response.once("close", () => {
@@ -75,22 +75,26 @@ export async function openStream(
   });
   // A reset is one of the ways in which a stream ends here.
   response.on("error", () => undefined);
-  const listen = () => void response.on("data", (bytes) => pieces.push(bytes)).resume();
+  const listen: OpenStream["listen"] = (pace) => {
+    let taken = 0;
+    response.on("data", (bytes: Buffer) => {
+      received.push(bytes);
+      taken += bytes.length;
+      if (pace === undefined || taken < pace.bytes) return;
+      taken = 0;
+      response.pause();
+      setTimeout(() => response.resume(), pace.everyMs);
+    });
+  };
   if (deaf !== true) listen();
   onTestFinished(() => void response.destroy());
-  const text = () => {
-    const whole = Buffer.concat(pieces);
-    pieces.splice(0, pieces.length, whole);
-    return whole.toString();
-  };
-  const blocks = () => text().split("\n\n").slice(0, -1);
-  const ids = () => blocks().flatMap((block) => /^id: (\S+)\n/.exec(block)?.[1] ?? []);
+  const ids = () => received.blocks.flatMap((block) => /^id: (\S+)\n/.exec(block)?.[1] ?? []);
   return {
     status: response.statusCode ?? 0,
     headers: response.headers,
-    text,
-    comments: () => blocks().filter((block) => block.startsWith(":")).length,
-    events: () => blocks().flatMap(eventOf),
+    text: () => received.text(),
+    comments: () => received.blocks.filter((block) => block.startsWith(":")).length,
+    events: () => received.blocks.flatMap(eventOf),
     ids,
     atLeast: (count) =>
       eventually(() => {
@@ -110,6 +114,26 @@ export async function openStream(
       }),
     hangUp: () => void response.destroy(),
   };
+}
+
+/** What is separated by blank lines, taken apart as it comes: a large event costs its length once. */
+class Blocks {
+  readonly blocks: string[] = [];
+  #rest: Buffer[] = [];
+
+  push(bytes: Buffer): void {
+    this.#rest.push(bytes);
+    if (!bytes.includes("\n")) return;
+    const all = Buffer.concat(this.#rest);
+    // Cut between bytes, not characters: the last one may not be whole yet.
+    const end = all.lastIndexOf("\n\n");
+    if (end >= 0) this.blocks.push(...all.toString("utf8", 0, end).split("\n\n"));
+    this.#rest = [end < 0 ? all : all.subarray(end + 2)];
+  }
+
+  text(): string {
+    return [...this.blocks, Buffer.concat(this.#rest).toString()].join("\n\n");
+  }
 }
 
 /** The contract's shape of a frame is written out here, so that a change of it shows. */
