@@ -73,9 +73,10 @@ function write<Record extends { readonly id: string }>(
     else if (table.isEveryday(old, record)) everyday.push(record);
     else others.push(record);
   }
-  if (fresh.length > 0) run(table.insertSql, table.insertValues(fresh));
+  // Updates first: an item that stops makes room for the next one of its session.
   if (everyday.length > 0) run(table.updateSql, table.updateValues(everyday));
   if (others.length > 0) run(table.updateAllSql, table.updateAllValues(others));
+  if (fresh.length > 0) run(table.insertSql, table.insertValues(fresh));
 }
 
 function partition<T>(records: ReadonlyMap<string, T>, first: (record: T) => boolean): [T[], T[]] {

@@ -64,6 +64,18 @@ export function batchTests(harness: StorageHarness): void {
       expect((await bench().store.queueStats(environment.id)).depth).toBe(sessions.length);
     });
 
+    it("queue the next item of a session in the commit that stops the one before", async () => {
+      const environment = await bench().environment();
+      const item = await bench().queued(environment.id);
+      await bench().activate(item);
+      await bench().send(item.sessionId, MESSAGE);
+      await bench().stop(item, true);
+      const session = await bench().found(item.sessionId);
+      expect(session.liveWorkId).not.toBeNull();
+      expect(session.liveWorkId).not.toBe(item.id);
+      expect((await bench().poll(environment.id))?.item.id).toBe(session.liveWorkId);
+    });
+
     it("append events of one session in one order, whoever sends them", async () => {
       const environment = await bench().environment();
       const session = await bench().session(environment.id, []);
