@@ -14,7 +14,7 @@ export interface CommandWorker
   extends Pick<WorkerOptions, "baseUrl" | "token" | "environmentId" | "workerId" | "ttlSeconds"> {
   readonly command: readonly string[];
   readonly settings: Pick<SettingsFor<"worker">, Shared>;
-  readonly runSetupScript: boolean;
+  readonly skipSetupScript: boolean;
   readonly json: boolean;
 }
 
@@ -24,7 +24,7 @@ export interface CommandWorker
  * @throws CommandError when its folder cannot be made
  */
 export async function createCommandWorker(io: Io, options: CommandWorker): Promise<Worker> {
-  const { settings, command, json, runSetupScript, ...rest } = options;
+  const { settings, command, json, skipSetupScript, ...rest } = options;
   // Loaded here, because other commands have no use for it.
   const { createCommandHandler, createWorker } = await import("../worker/index.ts");
   const env = withoutSecrets(io.environment);
@@ -34,7 +34,7 @@ export async function createCommandWorker(io: Io, options: CommandWorker): Promi
     concurrency: settings.concurrency,
     graceSeconds: settings.graceSeconds,
     workspaceRoot: workspaceRoot(settings),
-    setup: runSetupScript ? { env } : undefined,
+    setup: skipSetupScript ? undefined : { env },
     onEvent: reportWorker(io, json),
   });
 }

@@ -160,7 +160,7 @@ describe("a worker", () => {
     expect(await queued(queue)).toHaveLength(1);
   });
 
-  test("runs the environment's setup script only when it is told to", async () => {
+  test("runs the environment's setup script first, unless it is told to skip it", async () => {
     const script = join(folderForTest(), "setup.sh");
     writeFileSync(script, "echo prepared > prepared.txt\n");
     const created = await runCli(["env", "create", "s", "--setup-script", script, "--json"], { env: server.env });
@@ -168,8 +168,8 @@ describe("a worker", () => {
     const queue = { environment, env: { ...server.env, CAPSTAN_ENVIRONMENT_ID: environment } };
     const agent = `import { existsSync } from "node:fs"; console.log("prepared: " + existsSync("../prepared.txt"));`;
     for (const [words, prepared] of [
-      [[], false],
-      [["--run-setup-script"], true],
+      [["--skip-setup-script"], false],
+      [[], true],
     ] as const) {
       const worker = startWorker(queue, agent, [...words]);
       const run = await runCli(["run", "x", "--environment", environment], { env: server.env });

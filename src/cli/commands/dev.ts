@@ -52,7 +52,7 @@ owner only; other commands on this machine find the server by it, and the next s
       writeDevFile(settings.dataDir, file);
       const worker = await createCommandWorker(io, {
         ...{ baseUrl: server.url, token: file.worker_token, environmentId: file.environment_id },
-        ...{ command: own ? command : AGENT, settings, runSetupScript: false, json: false },
+        ...{ command: own ? command : AGENT, settings, skipSetupScript: false, json: false },
       });
       const dataDir = sources.dataDir === "default" ? undefined : settings.dataDir;
       io.out.write(

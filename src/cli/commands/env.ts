@@ -55,7 +55,7 @@ export const createEnvironment = command({
     setupScript: {
       kind: "value",
       flags: "--setup-script <file>",
-      summary: "Shell script that workers with --run-setup-script run before they take work.",
+      summary: "Shell script that each worker runs once before it takes work.",
       schema: someText("the path of a file"),
     },
     ...METADATA_OPTION,

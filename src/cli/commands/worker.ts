@@ -21,11 +21,11 @@ A second signal gives all of them back at once. What happens is told on standard
     command: { usage: "<command...>", summary: "What to run, after --.", schema: someText("a word of a command") },
   },
   options: {
-    runSetupScript: {
+    skipSetupScript: {
       kind: "switch",
-      flags: "--run-setup-script",
+      flags: "--skip-setup-script",
       summary:
-        "Run the environment's setup script first. Whoever may change the environment can then run programs here.",
+        "Do not run the environment's setup script first: who may change the environment cannot run programs here then.",
     },
     json: { kind: "switch", flags: "--json", summary: "Tell what happens as JSON lines." },
   },
