@@ -1,10 +1,12 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { CapstanClient } from "../../src/client/index.ts";
 import { ensureBuilt, ROOT } from "../support/build.ts";
 import { startTestServer, type TestServer, temporaryFolder } from "../support/cli.ts";
+import { eventually } from "../support/eventually.ts";
 
 /** The scripts are for people with these programs; a machine without them cannot run them. */
 const missing = ["curl", "jq"].filter((program) => spawnSync(program, ["--version"]).error !== undefined);
@@ -76,4 +78,36 @@ describe.skipIf(missing.length > 0)("the scripts of the documentation (skipped w
     const { data } = await client.listWork({ environment_id: environmentId });
     expect(data.map(({ state }) => state)).toEqual(["stopped"]);
   });
+});
+
+test("the worker of the README answers, and ends with 0 when it is told to", async () => {
+  const environmentId = await newEnvironment("readme");
+  const { token } = await client.createToken({ name: "readme", role: "worker", environment_id: environmentId });
+  // As in a project that has this package among its own.
+  const project = mkdtempSync(join(folder.path, "project-"));
+  mkdirSync(join(project, "node_modules"));
+  symlinkSync(ROOT, join(project, "node_modules", "capstan"));
+  writeFileSync(join(project, "worker.mjs"), blocks("README.md", "js"));
+  const { PATH = "" } = process.env;
+  const worker = spawn(process.execPath, ["worker.mjs"], {
+    cwd: project,
+    env: { PATH, CAPSTAN_URL: server.url, CAPSTAN_TOKEN: token, CAPSTAN_ENVIRONMENT_ID: environmentId },
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  onTestFinished(() => void worker.kill("SIGKILL"));
+  const session = await client.createSession({
+    environment_id: environmentId,
+    initial_events: [{ type: "user.message", content: [{ type: "text", text: "hello" }] }],
+  });
+  const events = await eventually(async () => {
+    const { data } = await client.listEvents({ session_id: session.id });
+    expect(data.at(-1)?.type).toBe("session.status_idle");
+    return data;
+  });
+  expect(events.find(({ type }) => type === "agent.message")?.content).toEqual([
+    { type: "text", text: expect.stringContaining("You sent 1") },
+  ]);
+  const exited = once(worker, "exit");
+  worker.kill("SIGTERM");
+  expect(await exited).toEqual([0, null]);
 });
