@@ -18,7 +18,7 @@ const queueConfig = z
 const selfHosted = z.looseObject({
   type: z.literal("self_hosted"),
   setup_script: text(LIMITS.setupScriptCharacters)
-    .meta({ description: "What a worker that allows it runs once before its first session." })
+    .meta({ description: "Shell script that each worker runs once before its first session." })
     .nullish(),
   queue: queueConfig.optional(),
 });
