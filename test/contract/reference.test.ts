@@ -69,6 +69,11 @@ describe("a schema in words", () => {
     expect(typeText(schema)).toBe(text);
   });
 
+  test("finds the description of a field that may be null", () => {
+    const size = { anyOf: [{ type: "integer", description: "How many." }, { type: "null" }] };
+    expect(fieldsOf({ properties: { size } })[0]?.description).toBe("How many.");
+  });
+
   test("puts the variants of an object together and marks what only some of them need", () => {
     const fields = fieldsOf({
       oneOf: [

@@ -51,9 +51,13 @@ export function fieldsOf(schema: Schema, within = ""): Field[] {
 }
 
 function fieldAndNested(name: string, schema: Schema, required: boolean): Field[] {
-  const field = { name, type: typeText(schema), required, description: schema.description ?? "" };
+  const field = { name, type: typeText(schema), required, description: descriptionOf(schema) };
   return [field, ...fieldsOf(schema, `${name}.`)];
 }
+
+/** A field that may be null has its description on its other variant. */
+const descriptionOf = ({ description, anyOf = [] }: Schema): string =>
+  description ?? anyOf.map(descriptionOf).find((text) => text !== "") ?? "";
 
 function merged(known: Field | undefined, field: Field): Field {
   if (known === undefined || known.type === field.type) return field;
