@@ -81,6 +81,15 @@ describe("an id above another one", () => {
     );
   });
 
+  it("is greater within the same millisecond too, where only a counter tells them apart", () => {
+    const here = new IdSource(always("0"));
+    here.next(ORDERED, T0);
+    const elsewhere = new IdSource(always("9"));
+    const foreign = elsewhere.next(ORDERED, T0);
+    expect(here.next(ORDERED, T0) < foreign).toBe(true);
+    expect(here.next(ORDERED, T0, foreign) > foreign).toBe(true);
+  });
+
   it("does not fall back below what this source has made already", () => {
     const ids = new IdSource(randomHex);
     const made = ids.next(ORDERED, T0);

@@ -18,6 +18,7 @@ describe("a message that races with the stop of the item", () => {
     expect(next).toMatchObject({ state: "queued", attempts: 0, handOut: 0 });
     expect(next?.id).not.toBe(item);
     expect(scenario.session(session).status).toBe("running");
+    expect(scenario.story(session).filter((type) => type.startsWith("session."))).toEqual(["session.status_running"]);
     scenario.finish(scenario.take("w2").id, "w2");
     expect(scenario.live(session)).toBeUndefined();
   });

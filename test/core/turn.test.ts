@@ -143,4 +143,12 @@ describe("a turn", () => {
     expect(ids).toEqual([...new Set(ids)].sort());
     expect(scenario.session(session).lastEventId).toBe(ids.at(-1));
   });
+
+  it("gives them ids above those of another server, whose clock is ahead", () => {
+    const scenario = new Scenario();
+    const session = scenario.open();
+    const lastEventId = `evt_ffff${"0".repeat(8)}7${"0".repeat(3)}8${"0".repeat(15)}`;
+    scenario.units.sessions.set(session, { ...scenario.session(session), lastEventId });
+    expect(scenario.say(session).id > lastEventId).toBe(true);
+  });
 });

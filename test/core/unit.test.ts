@@ -178,6 +178,17 @@ describe("a sweep", () => {
     expect(scenario.do("sweep", { limit: 2 })).toEqual({ lapsed: 1, examined: 1 });
   });
 
+  it("keeps to its limit beside another one in the same commit", () => {
+    queue(3);
+    for (const workerId of ["w1", "w2", "w3"]) scenario.take(workerId);
+    scenario.pass(100);
+    const sweep = (limit: number) => ({ name: "sweep" as const, input: { limit } });
+    expect(scenario.units.commit([sweep(1), sweep(2)]).map((outcome) => value(outcome))).toEqual([
+      { lapsed: 1, examined: 1 },
+      { lapsed: 1, examined: 1 },
+    ]);
+  });
+
   it("has nothing to do with what is queued or stopped", () => {
     const [a] = queue(2) as [string];
     scenario.stop(a);
