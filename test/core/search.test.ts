@@ -6,7 +6,7 @@ import { PLANTED_BUGS } from "./search/planted.ts";
 import { futureOf } from "./search/same-future.ts";
 import { CAPSTAN, type World } from "./search/world.ts";
 
-/** What the project asks to be searched. The search below goes on until no state is left that it has not seen. */
+/** Planted bugs have to show within so many steps. The search itself goes on until no state is left to be seen. */
 const LEAST_DEPTH = 12;
 
 /** One in so many of the states that the search skips is compared with the one that stood for it. */
