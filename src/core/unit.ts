@@ -122,8 +122,10 @@ export interface Changes {
   readonly sessions: ReadonlyMap<string, SessionRecord>;
   readonly works: ReadonlyMap<string, WorkRecord>;
   readonly tokens: ReadonlyMap<string, TokenRecord>;
-  /** Each as its newest state; a version that the store does not hold yet is kept as one. */
+  /** Each as its newest state. */
   readonly agents: ReadonlyMap<string, AgentRecord>;
+  /** Every version that was made, also where a batch made several of one agent. */
+  readonly agentVersions: readonly AgentVersionRecord[];
   readonly events: readonly EventRecord[];
   readonly marks: readonly ProcessedMark[];
   /** Rows that the store does not hold yet. */
@@ -144,6 +146,7 @@ export class Unit {
   readonly #works = new Map<string, WorkRecord>();
   readonly #tokens = new Map<string, TokenRecord>();
   readonly #agents = new Map<string, AgentRecord>();
+  readonly #agentVersions: AgentVersionRecord[] = [];
   readonly #events: EventRecord[] = [];
   readonly #marks: ProcessedMark[] = [];
   readonly #created = new Set<string>();
@@ -182,7 +185,9 @@ export class Unit {
 
   agentVersion(agentId: string, version: number): AgentVersionRecord | undefined {
     const current = this.agent(agentId);
-    return current?.version === version ? current : this.#loaded.agentVersion(agentId, version);
+    if (current?.version === version) return current;
+    const made = this.#agentVersions.find((one) => one.id === agentId && one.version === version);
+    return made ?? this.#loaded.agentVersion(agentId, version);
   }
 
   hasSessions(environmentId: string): boolean {
@@ -236,6 +241,7 @@ export class Unit {
   }
 
   putAgent(record: AgentRecord, isNew = false): void {
+    if (this.agent(record.id)?.version !== record.version) this.#agentVersions.push(record);
     this.#agents.set(record.id, record);
     if (isNew) this.#created.add(record.id);
   }
@@ -256,6 +262,7 @@ export class Unit {
       works: this.#works,
       tokens: this.#tokens,
       agents: this.#agents,
+      agentVersions: this.#agentVersions,
       events: this.#events,
       marks: this.#marks,
       created: this.#created,

@@ -41,8 +41,8 @@ export class Writer {
     write(run, tables.retired, retired, created, (id) => loaded.work(id));
     write(run, tables.token, [...changes.tokens.values()], created, (id) => loaded.token(id));
     write(run, tables.agent, [...changes.agents.values()], created, (id) => loaded.agent(id));
-    const agents = [...changes.agents.values()];
-    if (agents.length > 0) run(this.#insertVersions, tables.agentVersion.insertValues(agents));
+    const { agentVersions } = changes;
+    if (agentVersions.length > 0) run(this.#insertVersions, tables.agentVersion.insertValues(agentVersions));
     if (changes.events.length > 0) run(tables.event.insertSql, tables.event.insertValues(changes.events));
     if (changes.marks.length > 0) {
       const { marks } = changes;

@@ -124,7 +124,7 @@ export class SqliteBackend implements Backend {
     write(this.works, changes.works, changes.created);
     write(this.tokens, changes.tokens, changes.created);
     write(this.agents, changes.agents, changes.created);
-    for (const agent of changes.agents.values()) this.#insertVersion.run(...AGENT_VERSION.values(agent));
+    for (const version of changes.agentVersions) this.#insertVersion.run(...AGENT_VERSION.values(version));
     for (const event of changes.events) this.#insertEvent.run(...EVENT.values(event));
     for (const mark of changes.marks) {
       this.#markProcessed.run(mark.at, mark.sessionId, mark.after ?? "", mark.through);

@@ -139,6 +139,22 @@ export function recordTests(harness: StorageHarness): void {
       expect(others.map((event) => event.processedAt)).toEqual(others.map(() => null));
     });
 
+    it("of agents keep every version, also those that one commit made", async () => {
+      const { id } = await bench().do("createAgent", { fields: { model: "a" }, metadata: {} });
+      await Promise.all(
+        [1, 2, 3].map((version) =>
+          bench().do("updateAgent", { agentId: id, version, fields: { model: `${version}` } }),
+        ),
+      );
+      const versions = await bench().store.listAgentVersions(id, null, 10);
+      expect(versions.map(({ version, fields }) => [version, fields.model])).toEqual([
+        [4, "3"],
+        [3, "2"],
+        [2, "1"],
+        [1, "a"],
+      ]);
+    });
+
     it("of agents keep every version", async () => {
       const made = await bench().do("createAgent", { fields: HOSTILE_JSON, metadata: HOSTILE_METADATA });
       const input = { agentId: made.id, version: 1, fields: { model: "m" } };

@@ -4,6 +4,7 @@ import { INPUT_EVENT_TYPES } from "../../../src/core/event-types.ts";
 import { IdSource } from "../../../src/core/ids.ts";
 import type {
   AgentRecord,
+  AgentVersionRecord,
   EnvironmentRecord,
   EventRecord,
   SessionRecord,
@@ -23,7 +24,7 @@ export class ReferenceStore implements Backend {
   readonly works = new Map<string, WorkRecord>();
   readonly tokens = new Map<string, TokenRecord>();
   readonly agents = new Map<string, AgentRecord>();
-  readonly versions = new Map<string, AgentRecord>();
+  readonly versions = new Map<string, AgentVersionRecord>();
   readonly events: EventRecord[] = [];
   readonly #clock: Clock;
   readonly #batcher: Batcher;
@@ -73,10 +74,8 @@ export class ReferenceStore implements Backend {
     for (const [id, record] of changes.sessions) this.sessions.set(id, record);
     for (const [id, record] of changes.works) this.works.set(id, record);
     for (const [id, record] of changes.tokens) this.tokens.set(id, record);
-    for (const [id, record] of changes.agents) {
-      this.agents.set(id, record);
-      this.versions.set(`${id} ${record.version}`, record);
-    }
+    for (const [id, record] of changes.agents) this.agents.set(id, record);
+    for (const version of changes.agentVersions) this.versions.set(`${version.id} ${version.version}`, version);
     this.events.push(...changes.events);
     for (const { sessionId, after, through, at } of changes.marks) {
       for (const [index, event] of this.events.entries()) {
