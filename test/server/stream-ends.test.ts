@@ -1,9 +1,9 @@
 /** How streams end, and what keeps them open. */
 import { expect, onTestFinished, test } from "vitest";
 import { BASE_PATH } from "../../src/contract/operations.ts";
-import type { Store } from "../../src/storage/store.ts";
 import { StoreUnavailable } from "../../src/storage/store.ts";
 import { eventually } from "../support/eventually.ts";
+import { intercepting } from "../support/intercepting.ts";
 import { head, rawCall } from "../support/raw-http.ts";
 import { startTestServer, type TestServerOptions } from "../support/server.ts";
 import { Api, MESSAGE, ok, refused } from "./support/api.ts";
@@ -158,18 +158,10 @@ test("a server has a bound for streams: one more is refused, and finds its place
 });
 
 /** A store whose reads of events fail while `away`. */
-function failing(state: { away: boolean }) {
-  return (store: Store): Store =>
-    new Proxy(store, {
-      get(target, name) {
-        const value: unknown = Reflect.get(target, name);
-        if (typeof value !== "function") return value;
-        if (name !== "listEvents") return value.bind(target);
-        return (...words: unknown[]) =>
-          state.away ? Promise.reject(new StoreUnavailable("away")) : value.apply(target, words);
-      },
-    });
-}
+const failing = (state: { away: boolean }) =>
+  intercepting("listEvents", (original) => {
+    return (...values: never[]) => (state.away ? Promise.reject(new StoreUnavailable("away")) : original(...values));
+  });
 
 test("while the store is away, streams end, and their readers resume without a gap", async () => {
   const state = { away: false };

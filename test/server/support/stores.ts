@@ -1,28 +1,23 @@
 import type { CommitSignals, Store } from "../../../src/storage/store.ts";
+import { intercepting } from "../../support/intercepting.ts";
 
-type Method = (...words: never[]) => Promise<unknown>;
+type Wrap = (store: Store) => Store;
+type Loose = (...values: unknown[]) => unknown;
 
-/** A store of which some calls go through something else first. */
-export function around(store: Store, replaced: Readonly<Record<string, (call: Method) => unknown>>): Store {
-  return new Proxy(store, {
-    get(target, name) {
-      const value: unknown = Reflect.get(target, name);
-      if (typeof value !== "function") return value;
-      const bound = value.bind(target);
-      return replaced[name as string]?.(bound) ?? bound;
-    },
-  });
-}
+const all =
+  (wraps: readonly Wrap[]): Wrap =>
+  (store) =>
+    wraps.reduce((wrapped, wrap) => wrap(wrapped), store);
 
 /** Counts calls by their name. */
-export function counting(counts: Record<string, number>, names: readonly string[]): (store: Store) => Store {
-  const counted = (name: string) => (call: Method) => {
-    return (...words: never[]) => {
+export function counting(counts: Partial<Record<keyof Store, number>>, names: readonly (keyof Store)[]): Wrap {
+  const counted = (name: keyof Store) => (original: Loose) => {
+    return (...values: never[]) => {
       counts[name] = (counts[name] ?? 0) + 1;
-      return call(...words);
+      return original(...values);
     };
   };
-  return (store) => around(store, Object.fromEntries(names.map((name) => [name, counted(name)])));
+  return all(names.map((name) => intercepting(name, counted(name))));
 }
 
 /**
@@ -31,24 +26,28 @@ export function counting(counts: Record<string, number>, names: readonly string[
  *
  * @param random from 0 to 1
  */
-export function distant(random: () => number): (store: Store) => Store {
+export function distant(random: () => number): Wrap {
   const pause = () =>
-    random() < 0.5 ? Promise.resolve() : new Promise<void>((resolve) => setTimeout(resolve, random() * 3));
-  const slow =
-    (call: Method) =>
-    async (...words: never[]) => {
+    random() < 0.5 ? Promise.resolve() : new Promise<void>((resolve) => setTimeout(resolve, random() * 10));
+  const slow = (original: Loose) => {
+    return async (...values: never[]) => {
       await pause();
-      const found = await call(...words);
+      const found = await original(...values);
       await pause();
       return found;
     };
-  const unreliable = (subscribe: Method) => (listener: (signals: CommitSignals) => void) =>
-    subscribe(((signals: CommitSignals) => {
+  };
+  const unreliable = (subscribe: Loose) => (listener: (signals: CommitSignals) => void) =>
+    subscribe((signals: CommitSignals) => {
       const chance = random();
       if (chance < 0.2) return;
       if (chance < 0.4) listener(signals);
       if (chance < 0.6) setTimeout(() => listener(signals), random() * 5);
       else listener(signals);
-    }) as never);
-  return (store) => around(store, { listEvents: slow, getSession: slow, onCommit: unreliable });
+    });
+  return all([
+    intercepting("listEvents", slow),
+    intercepting("getSession", slow),
+    intercepting("onCommit", unreliable as (original: Loose) => (...values: never[]) => unknown),
+  ]);
 }
