@@ -9,6 +9,17 @@ const all =
   (store) =>
     wraps.reduce((wrapped, wrap) => wrap(wrapped), store);
 
+/** A store with several of its methods replaced by what is made of them. */
+export function around(
+  store: Store,
+  replaced: Readonly<Partial<Record<keyof Store, (original: Loose) => (...values: never[]) => unknown>>>,
+): Store {
+  const names = Object.keys(replaced) as (keyof Store)[];
+  return all(names.flatMap((name) => (replaced[name] === undefined ? [] : [intercepting(name, replaced[name])])))(
+    store,
+  );
+}
+
 /** Counts calls by their name. */
 export function counting(counts: Partial<Record<keyof Store, number>>, names: readonly (keyof Store)[]): Wrap {
   const counted = (name: keyof Store) => (original: Loose) => {
@@ -45,9 +56,5 @@ export function distant(random: () => number): Wrap {
       if (chance < 0.6) setTimeout(() => listener(signals), random() * 5);
       else listener(signals);
     });
-  return all([
-    intercepting("listEvents", slow),
-    intercepting("getSession", slow),
-    intercepting("onCommit", unreliable as (original: Loose) => (...values: never[]) => unknown),
-  ]);
+  return (store) => around(store, { listEvents: slow, getSession: slow, onCommit: unreliable });
 }
