@@ -17,7 +17,7 @@ import { survival } from "./survival.ts";
 const WORKERS = 12;
 const FEEDERS = 3;
 /** How long a round lets the load run before the kill. */
-const ROUND_MS = { min: 30, max: 300 };
+const ROUND_MS = { min: 50, max: 600 };
 
 export interface RunReport {
   readonly seed: number;
