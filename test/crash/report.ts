@@ -9,7 +9,8 @@ import { crashRun, type RunReport } from "./run.ts";
 
 function wholeNumber(name: string, text: string): number {
   if (/^[1-9]\d{0,9}$/.test(text)) return Number(text);
-  throw new Error(`--${name} must be a whole number of at least 1.`);
+  process.stderr.write(`--${name} must be a whole number of at least 1.\n`);
+  process.exit(2);
 }
 
 function markdown(report: RunReport, seconds: number): string {
