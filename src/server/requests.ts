@@ -27,7 +27,7 @@ export function requestParser(operation: Operation): (raw: RawRequest) => Outcom
   return (raw) => {
     const headers = part(operation.headers, raw.headers);
     if (headers.refused) return headers;
-    const query = part(operation.query, raw.query);
+    const query = part(operation.query, withPlainNames(raw.query));
     if (query.refused) return query;
     const twoCursors = isList ? conflictingCursors(query.value) : undefined;
     if (twoCursors !== undefined) return twoCursors;
@@ -44,6 +44,18 @@ export function requestParser(operation: Operation): (raw: RawRequest) => Outcom
     }
     return done({ path: raw.path, headers: headers.value, query: query.value, body: body.value });
   };
+}
+
+/** Many clients write a list as `types[]=a&types[]=b`; ignoring that would ignore their filter without a word. */
+function withPlainNames(query: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  let plain: Record<string, unknown> | undefined;
+  for (const name in query) {
+    if (!name.endsWith("[]")) continue;
+    const bare = name.slice(0, -2);
+    plain ??= { ...query };
+    plain[bare] = [plain[bare] ?? [], query[name]].flat();
+  }
+  return plain ?? query;
 }
 
 function part(schema: z.ZodObject | undefined, value: unknown): Outcome<Record<string, unknown>> {
