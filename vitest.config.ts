@@ -1,12 +1,23 @@
 import { defineConfig } from "vitest/config";
+import type { TestTopology } from "./test/support/server.ts";
+
+/** Tests that go through a server say the same on every store; each project runs them on another one. */
+const onPostgres = (name: string, topology: TestTopology) => ({
+  extends: true as const,
+  test: { name, include: ["test/server/**/*.test.ts"], provide: { topology } },
+});
 
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
     globalSetup: "test/support/postgres-setup.ts",
     testTimeout: 20_000,
     hookTimeout: 30_000,
     // Inherited by threads that the sources start, which Vitest does not transform (the worker's lease keeper is one).
     execArgv: ["--import", new URL("./test/support/typescript.mjs", import.meta.url).href],
+    projects: [
+      { extends: true, test: { name: "sqlite", include: ["test/**/*.test.ts"] } },
+      onPostgres("postgres", { store: "postgres", replicas: 1 }),
+      onPostgres("postgres-3", { store: "postgres", replicas: 3 }),
+    ],
   },
 });

@@ -8,20 +8,9 @@ type ServerSettings = SettingsFor<"serve">;
 /** What `capstan dev` leaves at its default. */
 type Tuning = Exclude<keyof ServerSettings, keyof SettingsFor<"dev">>;
 
-/**
- * The server's options from the settings.
- *
- * @throws CommandError for a database that this version cannot use.
- */
-export function serverOptions(settings: Omit<ServerSettings, Tuning> & Partial<ServerSettings>) {
-  const { databaseUrl, ...options } = settings;
-  if (databaseUrl === undefined) return options satisfies ServerOptions;
-  throw new CommandError(
-    "usage",
-    "--database-url (CAPSTAN_DATABASE_URL) is set, but this version keeps its data in the embedded database only.",
-    "Leave it out; --data-dir (CAPSTAN_DATA_DIR) says where the embedded database lives.",
-  );
-}
+/** The server's options from the settings: they have the same names. */
+export const serverOptions = (settings: Omit<ServerSettings, Tuning> & Partial<ServerSettings>) =>
+  settings satisfies ServerOptions;
 
 /**
  * Starts a server in this process.

@@ -73,5 +73,11 @@ export const LIMIT_SETTINGS = {
   ),
   maxJsonDepth: limit("maxJsonDepth", "<levels>", [8, 1_024], "How deep the JSON of a request may be nested."),
   sweepMs: limit("sweepMs", "<ms>", [10, 60_000], "How often leases that have ended are looked for."),
+  retentionDays: limit(
+    "retentionDays",
+    "<days>",
+    [1, 36_500],
+    "How long stopped work items stay among those that the queue works on; PostgreSQL only.",
+  ),
   drainMs: limit("drainMs", "<ms>", [0, 600_000], "How long a stop waits for requests under way."),
 } as const satisfies Record<keyof ServerLimits, LimitSetting>;

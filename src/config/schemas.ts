@@ -23,6 +23,10 @@ export const choice = <const T extends string>(choices: readonly T[]) =>
     })
     .meta({ description: `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}` });
 
+export const onOrOff = choice(["on", "off"])
+  .transform((text) => text === "on")
+  .meta({ description: "on or off" });
+
 export const someText = (what: string) => z.string().min(1).meta({ description: what });
 
 /** A Node host name or address to listen on. Blanks and slashes mean that someone pasted a URL. */
@@ -47,6 +51,16 @@ export const postgresUrl = z
   .string()
   .refine((text) => URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol))
   .meta({ description: "a PostgreSQL URL, such as postgres://user@host:5432/capstan" });
+
+export const listenUrl = z
+  .union([z.literal("none"), postgresUrl])
+  .meta({ description: "a PostgreSQL URL, or none to listen nowhere" });
+
+/** What PostgreSQL takes without quotes; room is left for what is put before it in the name of a channel. */
+export const schemaName = z
+  .string()
+  .regex(/^[a-z_][a-z0-9_]{0,49}$/)
+  .meta({ description: "a name of at most 50 lower-case letters, digits and underscores" });
 
 /** Shortest admin token: below it a token could be guessed. */
 export const ADMIN_TOKEN_CHARACTERS = 32;

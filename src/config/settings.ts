@@ -1,17 +1,8 @@
 import { TTL_SECONDS } from "../core/lease.ts";
 import { LOG_LEVELS } from "../server/options.ts";
+import { DATABASE_SETTINGS } from "./database.ts";
 import { LIMIT_SETTINGS } from "./limits.ts";
-import {
-  adminToken,
-  bearerToken,
-  choice,
-  hostName,
-  postgresUrl,
-  serverUrl,
-  someText,
-  wholeNumber,
-  workerName,
-} from "./schemas.ts";
+import { adminToken, bearerToken, choice, hostName, serverUrl, someText, wholeNumber, workerName } from "./schemas.ts";
 import type { Setting } from "./setting.ts";
 
 const setting = <const T extends Setting>(definition: T) => definition;
@@ -45,15 +36,7 @@ export const SETTINGS = {
     summary: "Folder of the embedded database and of what `capstan dev` remembers.",
     groups: ["serve", "dev", "worker", "client", "queue"],
   }),
-  databaseUrl: setting({
-    flag: "--database-url",
-    variable: "CAPSTAN_DATABASE_URL",
-    placeholder: "<url>",
-    schema: postgresUrl,
-    summary: "PostgreSQL database to use instead of the embedded one; put a URL with a password into the variable.",
-    groups: ["serve", "dev"],
-    secret: true,
-  }),
+  ...DATABASE_SETTINGS,
   adminToken: setting({
     variable: "CAPSTAN_ADMIN_TOKEN",
     placeholder: "<token>",

@@ -20,11 +20,13 @@ export function isId(kind: IdKind, text: unknown): text is string {
   return text.startsWith(prefix) && UUID_HEX.test(text.slice(prefix.length));
 }
 
-/** 12 bits of `rand_a` and the first 14 of `rand_b` (RFC 9562, 6.2 method 1: a counter that is seeded anew each ms). */
+/**
+ * 12 bits of `rand_a` and the first 14 of `rand_b`: the microseconds within the millisecond, then 16 bits that begin at
+ * random and count (RFC 9562, 6.2 methods 3 and 1). So ids of servers that share a clock ascend with its microseconds.
+ */
 const COUNTER_BITS = 26;
 const COUNTER_LIMIT = 2 ** COUNTER_BITS;
-/** The seed leaves the upper half free, so that 33 million ids fit into a millisecond before the next one is borrowed. */
-const SEED_LIMIT = COUNTER_LIMIT / 2;
+const MICROS_SHIFT = 16;
 
 /**
  * Makes ids that ascend strictly over all kinds, also when the clock stands still or steps back.
@@ -43,10 +45,12 @@ export class IdSource {
   next(kind: IdKind, now: Micros, above: string | null = null): string {
     if (above !== null) this.raiseAbove(above);
     const ms = Math.floor(now / 1_000);
-    if (ms > this.#ms) {
+    const earliest = (now - ms * 1_000) << MICROS_SHIFT;
+    if (ms > this.#ms || (ms === this.#ms && earliest > this.#counter)) {
       this.#ms = ms;
-      this.#counter = Number.parseInt(this.#randomHex(4), 16) % SEED_LIMIT;
+      this.#counter = earliest + Number.parseInt(this.#randomHex(2), 16);
     } else if (++this.#counter >= COUNTER_LIMIT) {
+      // The range of the last microsecond is used up: go on in the next millisecond.
       this.#ms += 1;
       this.#counter = 0;
     }

@@ -176,9 +176,10 @@ export class EventHub {
     return this.#parts.store.listEvents(sessionId, request, {});
   }
 
-  #committed({ sessions }: CommitSignals): void {
+  #committed({ sessions, resync }: CommitSignals): void {
     if (this.#feeds.size === 0) return;
-    for (const sessionId of sessions) {
+    // The routine one is left out: every feed is checked by itself once per keep-alive.
+    for (const sessionId of resync === "lost" ? this.#feeds.keys() : sessions) {
       const feed = this.#feeds.get(sessionId);
       if (feed === undefined) continue;
       feed.signals += 1;

@@ -23,6 +23,8 @@ export const SERVER_LIMITS = {
   maxJsonDepth: 128,
   /** How often leases that ended are looked for. */
   sweepMs: 1_000,
+  /** How long stopped items stay where the queue works; on PostgreSQL they are moved aside then. */
+  retentionDays: 30,
   /** How long a stop waits for requests under way before it closes their connections. */
   drainMs: 10_000,
 } as const;
@@ -37,8 +39,18 @@ export interface ServerOptions extends Partial<ServerLimits> {
   readonly host?: string;
   /** Default 8787; 0 for any free one. */
   readonly port?: number;
-  /** The folder of the embedded database. */
+  /** The folder of the embedded database; not used with a `databaseUrl`. */
   readonly dataDir: string;
+  /** A PostgreSQL database that any number of servers may share, instead of the embedded one. */
+  readonly databaseUrl?: string | undefined;
+  /** Where to listen for other servers when `databaseUrl` is a pooler that shares connections; `none` for nowhere. */
+  readonly databaseListenUrl?: string | undefined;
+  /** The namespace of the tables. Default capstan. */
+  readonly databaseSchema?: string | undefined;
+  /** Connections to the database at most, besides the one that listens. Default 10. */
+  readonly databasePoolSize?: number | undefined;
+  /** Default true; false for poolers that do not keep the prepared statements of their clients apart. */
+  readonly databasePrepare?: boolean | undefined;
   /** An admin token of the operator's choice, at least 32 characters. It is valid while the server runs with it. */
   readonly adminToken?: string | undefined;
   /** When set, `/metrics` asks for it as a bearer token. */

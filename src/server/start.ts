@@ -1,12 +1,12 @@
 import type { AddressInfo } from "node:net";
 import type { FastifyInstance } from "fastify";
-import { openSqliteStore } from "../storage/sqlite/store.ts";
 import { type Store, StoreRefused } from "../storage/store.ts";
 import { VERSION } from "../version.ts";
 import { createApp } from "./app.ts";
 import { EventHub } from "./event-hub.ts";
 import { createLogger, type Logger } from "./log.ts";
 import { Metrics } from "./metrics.ts";
+import { openStoreOf } from "./open-store.ts";
 import { SERVER_LIMITS, type ServerLimits, type ServerOptions } from "./options.ts";
 import { addProbes } from "./probes.ts";
 import { StoreCalls } from "./store-calls.ts";
@@ -30,12 +30,12 @@ export interface RunningServer {
  *
  * @param options see {@link ServerOptions}
  * @param openStore for tests that bring their own store or clock
- * @throws StoreRefused when the data folder cannot be used
+ * @throws StoreRefused when the data folder or the database cannot be used
  * @throws Error with `code` `EADDRINUSE` or `EACCES` when the port cannot be listened on
  */
 export async function startServer(
   options: ServerOptions,
-  openStore: () => Promise<Store> = () => openSqliteStore({ dataDir: options.dataDir }),
+  openStore: () => Promise<Store> = () => openStoreOf(options),
 ): Promise<RunningServer> {
   if (options.adminToken !== undefined && options.adminToken.length < ADMIN_TOKEN_MIN_CHARACTERS) {
     throw new StoreRefused(`The admin token must have at least ${ADMIN_TOKEN_MIN_CHARACTERS} characters.`);
@@ -49,7 +49,7 @@ export async function startServer(
   const events = new EventHub({ store, limits, log, stillAllowed: (principal) => tokens.stillValid(principal) });
   const waitingRoom = new WaitingRoom(store, limits.maxWaiters);
   const metrics = new Metrics(store, calls, waitingRoom, events);
-  const sweeper = new Sweeper(store, tokens, metrics, log, limits.sweepMs);
+  const sweeper = new Sweeper(store, tokens, metrics, log, limits);
   let draining = false;
   const app = createApp({
     services: { store, tokens, workTokens, waitingRoom, events },

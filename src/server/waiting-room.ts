@@ -114,7 +114,8 @@ export class WaitingRoom {
     if (!waiter.claiming) waiter.settle(done(null));
   }
 
-  #committed({ queued, delivered, delayed }: CommitSignals): void {
+  #committed({ queued, delivered, delayed, resync }: CommitSignals): void {
+    if (resync !== undefined) for (const [id, queue] of this.#queues) this.#missed(id, queue, 0);
     for (const environmentId of delivered) {
       const queue = this.#queues.get(environmentId);
       if (queue !== undefined) this.#fireWithin(environmentId, queue, queue.shortestWindowMs);
@@ -269,8 +270,8 @@ export class WaitingRoom {
   }
 
   /** Nobody knows what is there, and no commit will tell of it again: somebody has to look later. */
-  #missed(environmentId: string, queue: Queue): void {
+  #missed(environmentId: string, queue: Queue, lookWithinMs = RETRY_MS): void {
     queue.missed = true;
-    this.#fireWithin(environmentId, queue, RETRY_MS);
+    this.#fireWithin(environmentId, queue, lookWithinMs);
   }
 }

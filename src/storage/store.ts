@@ -42,8 +42,11 @@ export interface CommitSignals {
   readonly delayed: ReadonlySet<string>;
   /** Sessions that got events, or were deleted. */
   readonly sessions: ReadonlySet<string>;
-  /** Signals may have been lost, so everybody who waits should look once for itself; also sent regularly, just in case. */
-  readonly resync?: true;
+  /**
+   * Everybody who waits should look once for itself: signals were `lost` (or nobody listens for them), or it is `routine`,
+   * because the sender of one may have died over it.
+   */
+  readonly resync?: "lost" | "routine";
 }
 
 export const NO_SIGNALS: CommitSignals = {

@@ -13,6 +13,8 @@ const VALID: Partial<Record<SettingName, fc.Arbitrary<string>>> = {
   host: fc.constantFrom("0.0.0.0", "::1", "localhost", "db.example.org"),
   port: fc.integer({ min: 0, max: 65_535 }).map(String),
   databaseUrl: fc.constantFrom("postgres://u:p@h/d", "postgresql://h:5432/d"),
+  databaseListenUrl: fc.constantFrom("postgres://h/d", "none"),
+  databaseSchema: fc.constantFrom("capstan", "team_2"),
   adminToken: fc.string({ unit: fc.constantFrom("a", "Z", "0", "-", "_", "="), minLength: 32, maxLength: 80 }),
   token: fc.constantFrom("cpt_abc", "x"),
   metricsToken: fc.constantFrom("cpt_abc", "x"),

@@ -61,8 +61,16 @@ describe("ids of one source", () => {
     expect(Number.parseInt(hex(made[0] as string).slice(0, 12), 16)).toBe(T0 / 1_000 + 1);
   });
 
+  it("ascend over all sources that share a clock, from one microsecond to the next", () => {
+    const sources = Array.from({ length: 4 }, () => new IdSource(randomHex));
+    const made = Array.from({ length: 400 }, (_, index) => {
+      return hex((sources[(index * 7) % 4] as IdSource).next(ORDERED, T0 + 700 + index));
+    });
+    expect(made).toEqual([...new Set(made)].sort());
+  });
+
   it("differ between two sources that share a clock and a counter", () => {
-    const make = () => new IdSource((bytes) => (bytes === 4 ? "00000000" : randomHex(bytes)));
+    const make = () => new IdSource((bytes) => (bytes === 2 ? "0000" : randomHex(bytes)));
     expect(make().next(ORDERED, T0)).not.toBe(make().next(ORDERED, T0));
   });
 });

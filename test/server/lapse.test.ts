@@ -218,6 +218,8 @@ test("heartbeats ascend while the clock stands still, steps back, and over a lap
 
 test("more leases than one step of a sweep looks at end in the same sweep, and are counted", async () => {
   const environment = await environmentWith({ start_seconds: 10 });
+  // Whatever other tests have left behind ends before this one counts.
+  await passes(0);
   const before = await server.metric("capstan_leases_lapsed_total");
   const count = 520;
   for (let made = 0; made < count; made += 20) {

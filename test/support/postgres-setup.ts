@@ -11,12 +11,15 @@ declare module "vitest" {
   }
 }
 
+/** Every project of a run comes here; they share the server. */
+const run: { server?: Promise<PostgresServer> | undefined; projects: number } = { projects: 0 };
+
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  let server: Promise<PostgresServer> | undefined;
+  run.projects += 1;
   const desk = createServer(async (_request, response) => {
     try {
-      server ??= PostgresServer.start();
-      response.end((await server).url());
+      run.server ??= PostgresServer.start();
+      response.end((await run.server).url());
     } catch (error) {
       response.writeHead(500).end(String(error));
     }
@@ -25,6 +28,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide("postgresDesk", `http://127.0.0.1:${(desk.address() as AddressInfo).port}`);
   return async () => {
     desk.close();
-    await (await server)?.stop();
+    run.projects -= 1;
+    if (run.projects === 0) await (await run.server)?.stop();
   };
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import pg from "pg";
-import { inject } from "vitest";
+import { afterAll, inject } from "vitest";
 
 /** A database of its own on the PostgreSQL that all tests share. */
 export interface TestPostgres {
@@ -33,6 +33,22 @@ export async function createTestPostgres(): Promise<TestPostgres> {
       await run(server, `DROP DATABASE ${name} WITH (FORCE)`);
     },
   };
+}
+
+let shared: Promise<TestPostgres> | undefined;
+// The file's tests share one database, because making one takes longer than most of them.
+afterAll(async () => {
+  await (await shared)?.drop();
+  shared = undefined;
+});
+let schemas = 0;
+
+/** An empty namespace in a database of this test file. */
+export async function createTestSchema(): Promise<{ url: string; schema: string; drop(): Promise<void> }> {
+  shared ??= createTestPostgres();
+  const { url, sql } = await shared;
+  const schema = `test_${++schemas}`;
+  return { url, schema, drop: async () => void (await sql(`DROP SCHEMA IF EXISTS ${schema} CASCADE`)) };
 }
 
 async function run<Row>(url: string, text: string, values?: readonly unknown[]): Promise<Row[]> {

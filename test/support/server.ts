@@ -7,8 +7,11 @@ import type { ErrorBody } from "../../src/contract/shapes.ts";
 import type { Clock } from "../../src/core/clock.ts";
 import type { ServerOptions } from "../../src/server/options.ts";
 import { type RunningServer, startServer } from "../../src/server/start.ts";
+import { openPostgresStore } from "../../src/storage/postgres/store.ts";
 import { openSqliteStore } from "../../src/storage/sqlite/store.ts";
 import type { Store } from "../../src/storage/store.ts";
+import { FakeClock } from "./fake-clock.ts";
+import { createTestSchema } from "./postgres.ts";
 
 /** On what the tests of the HTTP surface run. A Vitest project provides it; left out, it is SQLite. */
 export interface TestTopology {
@@ -29,7 +32,7 @@ interface Backend {
   dispose(): Promise<void>;
 }
 
-const BACKENDS = { sqlite: sqliteBackend };
+const BACKENDS = { sqlite: sqliteBackend, postgres: postgresBackend };
 
 async function sqliteBackend(): Promise<Backend> {
   const dataDir = await mkdtemp(join(tmpdir(), "capstan-test-"));
@@ -37,6 +40,11 @@ async function sqliteBackend(): Promise<Backend> {
     open: (clock) => openSqliteStore(clock === undefined ? { dataDir } : { dataDir, clock }),
     dispose: () => rm(dataDir, { recursive: true, force: true }),
   };
+}
+
+async function postgresBackend(): Promise<Backend> {
+  const { url, schema, drop } = await createTestSchema();
+  return { open: (clock) => openPostgresStore({ url, schema, clock }), dispose: drop };
 }
 
 export interface TestServerOptions extends Partial<Omit<ServerOptions, "dataDir" | "port" | "host">> {
@@ -97,16 +105,25 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     };
     servers.push(await startServer(own, async () => wrapStore(await backend.open(clock))));
   }
-  return testServer(servers, adminToken, async () => {
+  return testServer(servers, adminToken, clock, async () => {
     await Promise.all(servers.map((server) => server.stop()));
     await backend.dispose();
   });
 }
 
-function testServer(servers: readonly RunningServer[], adminToken: string, stop: () => Promise<void>): TestServer {
+/** Calls that make something; ids of several servers have only their clock in common to be in order. */
+const MAKES = /\/(environments|sessions|agents|tokens)$/;
+
+function testServer(
+  servers: readonly RunningServer[],
+  adminToken: string,
+  clock: Clock | undefined,
+  stop: () => Promise<void>,
+): TestServer {
   const urls = servers.map((server) => server.url);
   let turn = 0;
   const send = <T>(method: string, path: string, options: CallOptions): Promise<Answer<T>> => {
+    if (urls.length > 1 && clock instanceof FakeClock && MAKES.test(path)) clock.advanceMicros(1);
     const replica = options.replica ?? turn++ % urls.length;
     return request(method, `${urls[replica]}${path}`, options);
   };
@@ -116,9 +133,10 @@ function testServer(servers: readonly RunningServer[], adminToken: string, stop:
     call: (method, path, options = {}) => send(method, BASE_PATH + path, { token: adminToken, ...options }),
     fetch: (method, path, options = {}) => send(method, path, options),
     metric: async (name) => {
-      let sum = 0;
-      for (const replica of urls.keys()) sum += metricValue(await send("GET", "/metrics", { replica }), name);
-      return sum;
+      const values: number[] = [];
+      for (const replica of urls.keys()) values.push(...metricValues(await send("GET", "/metrics", { replica }), name));
+      if (values.length === 0) throw new Error(`/metrics shows no ${name}`);
+      return values.reduce((sum, value) => sum + value, 0);
     },
     stop,
   };
@@ -152,10 +170,8 @@ function encoded(body: unknown): string | Uint8Array<ArrayBuffer> {
   return body instanceof Uint8Array ? new Uint8Array(body) : JSON.stringify(body);
 }
 
-function metricValue(answer: Answer<unknown>, name: string): number {
-  const line = String(answer.body)
-    .split("\n")
-    .find((text) => text.startsWith(`${name} `));
-  if (line === undefined) throw new Error(`/metrics shows no ${name}`);
-  return Number(line.slice(name.length + 1));
+/** None on a server that has had no occasion yet to count. */
+function metricValues(answer: Answer<unknown>, name: string): number[] {
+  const lines = String(answer.body).split("\n");
+  return lines.filter((text) => text.startsWith(`${name} `)).map((line) => Number(line.slice(name.length + 1)));
 }

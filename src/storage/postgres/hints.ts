@@ -14,9 +14,6 @@ export interface HintsOptions {
   readonly query: Query;
 }
 
-/** Tells everybody who waits to look for itself. */
-const LOOK_AGAIN: CommitSignals = { ...NO_SIGNALS, resync: true };
-
 /**
  * What servers tell each other about their commits, so that waiters need not ask: hints only. They are sent after the
  * commit and outside of its transaction, because a NOTIFY inside makes commits queue behind each other. One can get lost
@@ -40,7 +37,7 @@ export class Hints {
     if (listenUrl !== undefined) {
       this.#listener = new Listener(listenUrl, channelOf(options.schema), limits, {
         message: (payload) => this.#received(payload),
-        listening: () => this.#emit(LOOK_AGAIN),
+        listening: () => this.#emit({ ...NO_SIGNALS, resync: "lost" }),
       });
     }
     this.#scheduleSafetyPoll();
@@ -50,6 +47,11 @@ export class Hints {
   send(signals: CommitSignals): void {
     this.#outbox.add(signals);
     if (!this.#sending && !this.#outbox.isEmpty) this.#flush();
+  }
+
+  /** Resolves once the others are heard, or cannot be for now. */
+  async start(): Promise<void> {
+    await this.#listener?.tried;
   }
 
   async close(): Promise<void> {
@@ -81,11 +83,14 @@ export class Hints {
 
   #scheduleSafetyPoll(): void {
     const { safetyPollMs, safetyPollDeafMs } = this.#options.limits;
-    const delayMs = this.#listener?.isListening === true ? safetyPollMs : safetyPollDeafMs;
-    this.#safetyTimer = setTimeout(() => {
-      this.#emit(LOOK_AGAIN);
-      this.#scheduleSafetyPoll();
-    }, delayMs);
+    const listening = this.#listener?.isListening === true;
+    this.#safetyTimer = setTimeout(
+      () => {
+        this.#emit({ ...NO_SIGNALS, resync: listening ? "routine" : "lost" });
+        this.#scheduleSafetyPoll();
+      },
+      listening ? safetyPollMs : safetyPollDeafMs,
+    );
     this.#safetyTimer.unref();
   }
 }

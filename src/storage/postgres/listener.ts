@@ -20,6 +20,8 @@ export class Listener {
   readonly #channel: string;
   readonly #limits: PostgresLimits;
   readonly #events: ListenerEvents;
+  /** Resolves when the first attempt to connect has ended, one way or the other. */
+  readonly tried: Promise<void>;
   #client: pg.Client | undefined;
   #timer: NodeJS.Timeout | undefined;
   #retryMs: number = RETRY_MS.min;
@@ -31,7 +33,7 @@ export class Listener {
     this.#channel = channel;
     this.#limits = limits;
     this.#events = events;
-    this.#connect();
+    this.tried = this.#connect();
   }
 
   get isListening(): boolean {

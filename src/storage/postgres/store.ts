@@ -118,6 +118,7 @@ class PostgresStore implements Store {
   async start(): Promise<void> {
     for (const id of await this.#reads.newestIds()) this.#ids.raiseAbove(id);
     this.#guard.start();
+    await this.#hints.start();
   }
 
   async execute<K extends CommandName>(name: K, input: CommandInput<K>): Promise<CommandOutcome<K>> {
