@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import { wait } from "../client/wait.ts";
-import { type Handler, type Turn, TurnFailed } from "./handler.ts";
+import type { Session, SessionEvent, Work } from "../contract/shapes.ts";
+import { type Handler, type HandlerContext, TurnFailed } from "./handler.ts";
 import { lineEvents, type OutputMode } from "./output-events.ts";
 import { LineSplitter } from "./output-lines.ts";
 import { OutputQueue } from "./output-queue.ts";
@@ -16,6 +17,13 @@ export interface CommandHandlerOptions {
   readonly output?: OutputMode | undefined;
 }
 
+/** What a command reads from its standard input. */
+interface CommandTurn {
+  readonly work: Work;
+  readonly session: Session;
+  readonly events: readonly SessionEvent[];
+}
+
 /** How long pipes may stay open after the command has ended, before those who hold them are killed. */
 const PIPE_GRACE_MS = 2_000;
 
@@ -25,34 +33,40 @@ const PIPE_GRACE_MS = 2_000;
  */
 export function createCommandHandler({ command, env, output = "text" }: CommandHandlerOptions): Handler {
   if (command.length === 0) throw new TypeError("command must name a program.");
-  return async (turn) => {
-    turn.signal.throwIfAborted();
+  return async (context) => {
+    const events = context.input.takeAll();
+    if (events.length === 0) return;
     const group = startGroup(command, {
-      cwd: turn.workspace,
+      cwd: context.workspace,
       env: commandEnvironment(env, {
-        CAPSTAN_SESSION_ID: turn.session.id,
-        CAPSTAN_WORK_ID: turn.work.id,
-        CAPSTAN_ENVIRONMENT_ID: turn.work.environment_id,
-        CAPSTAN_URL: turn.client.baseUrl,
+        CAPSTAN_SESSION_ID: context.session.id,
+        CAPSTAN_WORK_ID: context.work.id,
+        CAPSTAN_ENVIRONMENT_ID: context.work.environment_id,
+        CAPSTAN_URL: context.client.baseUrl,
       }),
     });
     const terminate = () => group.kill("SIGTERM");
     const kill = () => group.kill("SIGKILL");
-    turn.signal.addEventListener("abort", terminate);
-    turn.forced.addEventListener("abort", kill);
+    context.signal.addEventListener("abort", terminate);
+    context.forced.addEventListener("abort", kill);
     try {
-      await runCommand(group, turn, output);
+      await runCommand(group, { work: context.work, session: context.session, events }, context.send, output);
     } finally {
-      turn.signal.removeEventListener("abort", terminate);
-      turn.forced.removeEventListener("abort", kill);
+      context.signal.removeEventListener("abort", terminate);
+      context.forced.removeEventListener("abort", kill);
       // Whatever the command left behind must not go on writing into a workspace whose turn is over.
       kill();
     }
   };
 }
 
-async function runCommand(group: ProcessGroup, turn: Turn, mode: OutputMode): Promise<void> {
-  const queue = new OutputQueue((events) => turn.send(events));
+async function runCommand(
+  group: ProcessGroup,
+  turn: CommandTurn,
+  send: HandlerContext["send"],
+  mode: OutputMode,
+): Promise<void> {
+  const queue = new OutputQueue(send);
   const cut = new AbortController();
   const over = new AbortController();
   const exited = group.exited.then((exit) => {
@@ -77,10 +91,10 @@ async function runCommand(group: ProcessGroup, turn: Turn, mode: OutputMode): Pr
   }
 }
 
-function writeTurn(group: ProcessGroup, { work, session, events }: Turn): void {
+function writeTurn(group: ProcessGroup, turn: CommandTurn): void {
   // A command need not read what it is told: EPIPE is its choice.
   group.stdin.on("error", () => {});
-  group.stdin.end(`${JSON.stringify({ work, session, events })}\n`);
+  group.stdin.end(`${JSON.stringify(turn)}\n`);
 }
 
 async function queueOutput(stdout: Readable, cut: AbortSignal, mode: OutputMode, queue: OutputQueue): Promise<void> {

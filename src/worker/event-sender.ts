@@ -9,10 +9,9 @@ import type { NewSessionEvent } from "./handler.ts";
 export interface EventSenderParts {
   readonly client: CapstanClient;
   readonly sessionId: string;
-  readonly workerId: string;
   /** The session's newest event before this turn wrote any. */
   readonly after: string | undefined;
-  /** Ends all sending, also what is under way. */
+  /** Ends the sending of what is under way, and of all for which no other signal is given. */
   readonly signal: AbortSignal;
 }
 
@@ -33,8 +32,8 @@ export class EventSender {
     this.#lastId = parts.after;
   }
 
-  send(events: readonly NewSessionEvent[]): Promise<readonly SessionEvent[]> {
-    const sent = this.#tail.then(() => this.#sendAll(events));
+  send(events: readonly NewSessionEvent[], signal = this.#parts.signal): Promise<readonly SessionEvent[]> {
+    const sent = this.#tail.then(() => this.#sendAll(events, signal));
     this.#tail = sent.catch(() => {});
     return sent;
   }
@@ -44,23 +43,23 @@ export class EventSender {
     await this.#tail;
   }
 
-  async #sendAll(events: readonly NewSessionEvent[]): Promise<SessionEvent[]> {
+  async #sendAll(events: readonly NewSessionEvent[], signal: AbortSignal): Promise<SessionEvent[]> {
     const accepted: SessionEvent[] = [];
     for (let at = 0; at < events.length; at += LIMITS.eventsPerCall) {
-      accepted.push(...(await this.#sendBatch(events.slice(at, at + LIMITS.eventsPerCall))));
+      accepted.push(...(await this.#sendBatch(events.slice(at, at + LIMITS.eventsPerCall), signal)));
     }
     return accepted;
   }
 
-  async #sendBatch(events: readonly NewSessionEvent[]): Promise<readonly SessionEvent[]> {
-    const { client, sessionId, workerId, signal } = this.#parts;
+  async #sendBatch(events: readonly NewSessionEvent[], signal: AbortSignal): Promise<readonly SessionEvent[]> {
+    const { client, sessionId } = this.#parts;
     let doubtful = false;
     const accepted = await persist(
       async () => {
-        const landed = doubtful ? await this.#landed(events) : undefined;
+        const landed = doubtful ? await this.#landed(events, signal) : undefined;
         if (landed !== undefined) return landed;
         const answer = await client.sendEvents(
-          { session_id: sessionId, worker_id: workerId, events: [...events] },
+          { session_id: sessionId, events: [...events] },
           { signal, maxRetries: 0 },
         );
         return answer.data;
@@ -75,8 +74,8 @@ export class EventSender {
   }
 
   /** The events as the server holds them, when an earlier try of the same call was taken. */
-  async #landed(events: readonly NewSessionEvent[]): Promise<readonly SessionEvent[] | undefined> {
-    const { client, sessionId, signal } = this.#parts;
+  async #landed(events: readonly NewSessionEvent[], signal: AbortSignal): Promise<readonly SessionEvent[] | undefined> {
+    const { client, sessionId } = this.#parts;
     const page = await client.listEvents(
       {
         session_id: sessionId,

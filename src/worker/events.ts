@@ -12,6 +12,7 @@ export const WORKER_EVENT_TYPES = [
   "session_finished",
   "call_failed",
   "handler_stuck",
+  "handler_astray",
 ] as const;
 export type WorkerEventType = (typeof WORKER_EVENT_TYPES)[number];
 

@@ -1,16 +1,17 @@
 import type { CapstanClient } from "../client/client.ts";
 import type { OperationBody } from "../contract/operations.ts";
-import type { Session, SessionEvent, Work } from "../contract/shapes.ts";
+import type { Agent, Session, SessionEvent, Work } from "../contract/shapes.ts";
 
 /**
- * Why a turn is cut short.
- * - `lease_lost`: another worker may own the item by now; nothing that the turn does counts any more
+ * Why a handler is told to end early.
+ * - `lease_lost`: another worker may own the item by now; nothing that the handler does counts any more
  * - `stop_requested`: somebody asked the session to stop
- * - `shutdown`: this worker ends; the item goes back to the queue
+ * - `timeout`: the turn took longer than `maxTurnSeconds`
+ * - `shutdown`: this worker ends; what is not answered goes back to the queue
  */
-export type AbortReason = "lease_lost" | "stop_requested" | "shutdown";
+export type AbortReason = "lease_lost" | "stop_requested" | "timeout" | "shutdown";
 
-/** The reason of a turn's `signal`. */
+/** The reason of a handler's `signal`. */
 export class TurnAborted extends Error {
   readonly reason: AbortReason;
 
@@ -21,30 +22,74 @@ export class TurnAborted extends Error {
   }
 }
 
-export type NewSessionEvent = OperationBody<"sendEvents">["events"][number];
-
-/** What a handler gets for one turn of a session. */
-export interface Turn {
-  readonly work: Work;
-  readonly session: Session;
-  /** The input that nobody has dealt with yet, oldest first; never empty. */
-  readonly events: readonly SessionEvent[];
-  /** Absolute path of a folder that belongs to this session and is kept between its turns on this machine. */
-  readonly workspace: string;
-  /** Aborted with a {@link TurnAborted} when the turn has to end early: finish quickly and return. */
-  readonly signal: AbortSignal;
-  /** Aborted when the time to finish is over as well: whatever still runs must be killed at once. */
-  readonly forced: AbortSignal;
-  /**
-   * Adds `agent.*`, `span.*`, `user.tool_result` or `session.error` events to the session, in the order of the calls.
-   * Survives a server that is away for a while. Rejects when the server refuses an event, or the turn has lost its lease.
-   */
-  send(events: readonly NewSessionEvent[]): Promise<readonly SessionEvent[]>;
-  readonly client: CapstanClient;
+/** An `AbortSignal` whose reason, once it is aborted, is a {@link TurnAborted}. */
+export interface TurnSignal extends AbortSignal {
+  readonly reason: TurnAborted;
 }
 
-/** Runs one turn. Returning ends it; throwing ends it with a `session.error`. */
-export type Handler = (turn: Turn) => Promise<void> | void;
+export type NewSessionEvent = OperationBody<"sendEvents">["events"][number];
+
+/** The agent of a session as it was when the session was created. */
+export type AgentSnapshot = Pick<Agent, "id" | "type" | "version" | "name" | "model"> & Partial<Agent>;
+
+/**
+ * What users sent to the session and nobody has dealt with yet, oldest first, and then what they send while the handler
+ * waits for it. Ends when nothing came for `maxIdleSeconds`, when the handler's `signal` is aborted, and when the worker
+ * needs the place or is told to end.
+ *
+ * An event counts as dealt with when the handler asks for the next one, or returns. What it never asked for keeps the
+ * session going with a new item. There is one input: a second loop goes on where the first one ended.
+ */
+export interface SessionInput extends AsyncIterable<SessionEvent> {
+  /** Takes all that is known to be unanswered at once, without waiting for more: maybe nothing. */
+  takeAll(): readonly SessionEvent[];
+}
+
+/** What a handler gets: everything about one session for as long as this worker holds it. */
+export interface HandlerContext {
+  readonly session: Session;
+  /** `null` for a session without an agent. */
+  readonly agent: AgentSnapshot | null;
+  readonly input: SessionInput;
+  /**
+   * Adds an `agent.message` with this text.
+   *
+   * @throws as `send` does
+   */
+  say(text: string): Promise<SessionEvent>;
+  /**
+   * Adds `agent.*`, `span.*`, `user.tool_result` or `session.error` events to the session, in the order of the calls.
+   * Survives a server that is away for a while. Rejects when the server refuses an event, or the lease is lost.
+   */
+  send(events: readonly NewSessionEvent[]): Promise<readonly SessionEvent[]>;
+  /**
+   * Shows what is being done, as a `span.progress` event. At most one a second is sent; of those that come faster, the
+   * latest one counts. Never fails and need not be awaited.
+   */
+  progress(text: string): void;
+  /** Absolute path of a folder that belongs to this session and is kept between its turns on this machine. */
+  readonly workspace: string;
+  /** Aborted when the handler has to end early: finish quickly and return. */
+  readonly signal: TurnSignal;
+  /** Aborted when the time to finish is over as well: whatever still runs must be killed at once. */
+  readonly forced: TurnSignal;
+  /**
+   * When `signal` will be aborted with `timeout`; `undefined` without `maxTurnSeconds`. Every event that is taken from
+   * the input begins a new turn and moves it, so read it from the context when it is needed.
+   */
+  readonly deadline: Date | undefined;
+  readonly work: Work;
+  /** A client that acts for this hand-out: its item, and its session's events. */
+  readonly client: CapstanClient;
+  /** The bearer token of this hand-out, for a process that acts in the handler's place. Worthless once that is over. */
+  readonly workToken: string;
+}
+
+/**
+ * Runs a session for as long as this worker holds it. Returning, or the end of the promise that it returns, ends its
+ * turn; throwing, or rejecting, ends it with a `session.error`.
+ */
+export type Handler = (context: HandlerContext) => unknown;
 
 /** A failure whose type and facts the session is told. Any other error becomes a `handler_failed` with its message. */
 export class TurnFailed extends Error {
@@ -67,4 +112,13 @@ export function failureEvent(failure: unknown): NewSessionEvent {
       ? { ...failure.facts, type: failure.type, message: failure.message }
       : { type: "handler_failed", message: failure instanceof Error ? failure.message : String(failure) };
   return { type: "session.error", error };
+}
+
+/** The text of an event's text blocks; empty for an event without any. */
+export function textOf(event: Readonly<Record<string, unknown>>): string {
+  const blocks = Array.isArray(event.content) ? (event.content as readonly { type?: unknown; text?: unknown }[]) : [];
+  return blocks
+    .filter(({ type, text }) => type === "text" && typeof text === "string")
+    .map(({ text }) => text)
+    .join("\n");
 }

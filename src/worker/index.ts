@@ -1,7 +1,18 @@
 export type { Session, SessionEvent, Work } from "../contract/shapes.ts";
 export { type CommandHandlerOptions, createCommandHandler } from "./command-handler.ts";
 export type { EventLevel, WorkerEvent, WorkerEventType } from "./events.ts";
-export { type AbortReason, type Handler, type NewSessionEvent, type Turn, TurnAborted, TurnFailed } from "./handler.ts";
+export {
+  type AbortReason,
+  type AgentSnapshot,
+  type Handler,
+  type HandlerContext,
+  type NewSessionEvent,
+  type SessionInput,
+  TurnAborted,
+  TurnFailed,
+  type TurnSignal,
+  textOf,
+} from "./handler.ts";
 export type { SessionOutcome } from "./item-end.ts";
 export type { WorkerMode } from "./lifecycle.ts";
 export type { WorkerOptions } from "./options.ts";

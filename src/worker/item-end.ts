@@ -1,29 +1,33 @@
-import type { CapstanClient } from "../client/client.ts";
-import { ApiError } from "../client/errors.ts";
-import type { Work } from "../contract/shapes.ts";
-import type { EventLevel, Report } from "./events.ts";
+import { ApiError, ConnectionError } from "../client/errors.ts";
+import type { Report } from "./events.ts";
 import { describe, persist } from "./failures.ts";
+import type { HandOut } from "./hand-out.ts";
+import { TurnFailed } from "./handler.ts";
 import type { TurnRun } from "./turn-run.ts";
 import type { TurnSignals } from "./turn-signals.ts";
 
 /**
  * How an item ended for this worker.
- * - `completed`, `failed`: the turn was run to its end, and the handler returned or threw
+ * - `completed`, `failed`: the turn was run to its end, and the handler returned, or threw or took too long
  * - `stopped`: somebody asked for it, and the worker confirmed
- * - `released`: given back to the queue
+ * - `released`: what was not answered was given back to the queue
  * - `lost`: the lease ended, or the item was ended by somebody else; it was not touched any more
  * - `dropped`: delivered, but never taken
  */
 export type SessionOutcome = "completed" | "failed" | "stopped" | "released" | "lost" | "dropped";
 
 export interface ItemEndParts {
-  readonly client: CapstanClient;
-  readonly work: Work;
+  readonly handOut: HandOut;
   readonly environmentId: string;
-  readonly workerId: string;
   readonly signals: TurnSignals;
   readonly turn: TurnRun;
   readonly report: Report;
+}
+
+interface TryOptions {
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+  readonly maxRetries: number;
 }
 
 const CALL_TIMEOUT_MS = 10_000;
@@ -35,7 +39,7 @@ const ANSWER_AFTER_LOSS_MS = 1_000;
 /** The last call on an item. Which one it is depends on why the turn ended. */
 export class ItemEnd {
   readonly #parts: ItemEndParts;
-  readonly #ids: { environment_id: string; work_id: string; worker_id: string };
+  readonly #ids: { environment_id: string; work_id: string };
   readonly #giveUp = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #finishing = false;
@@ -43,7 +47,7 @@ export class ItemEnd {
 
   constructor(parts: ItemEndParts) {
     this.#parts = parts;
-    this.#ids = { environment_id: parts.environmentId, work_id: parts.work.id, worker_id: parts.workerId };
+    this.#ids = { environment_id: parts.environmentId, work_id: parts.handOut.work.id };
   }
 
   /** The worker shuts down and cannot wait for a server that is away. */
@@ -68,21 +72,34 @@ export class ItemEnd {
       case "lease_lost":
         return "lost";
       case "stop_requested":
-        return await this.#stop("stopped");
+        return await this.#stop("stopped", turn.processedThrough);
       case "shutdown":
-        return await this.#release();
+        return await this.#giveBack();
+      case "timeout":
+        return await this.#fail(new TurnFailed("timeout", signals.message));
       case undefined:
-        if (turn.failure === undefined) return await this.#stop("completed");
-        await turn.tellFailure(turn.failure.error).catch((failure) => this.#failed("tell the session", failure));
-        return await this.#stop("failed");
+        if (turn.failure !== undefined) return await this.#fail(turn.failure.error);
+        if (turn.isUntouched) return await this.#release();
+        return await this.#stop("completed", turn.processedThrough);
     }
   }
 
-  async #stop(outcome: SessionOutcome): Promise<SessionOutcome> {
-    const { client, turn } = this.#parts;
-    const input = { ...this.#ids, force: true, processed_through: turn.processedThrough };
+  async #fail(error: unknown): Promise<SessionOutcome> {
+    const { turn } = this.#parts;
+    await turn.tellFailure(error, this.#giveUp.signal).catch((failure) => this.#failed("tell the session", failure));
+    return await this.#stop("failed", turn.processedThrough);
+  }
+
+  /** A release gives back all of the item, so what was answered meanwhile is taken out of it first: by a stop. */
+  async #giveBack(): Promise<SessionOutcome> {
+    const { answeredThrough } = this.#parts.turn;
+    return await (answeredThrough === undefined ? this.#release() : this.#stop("released", answeredThrough));
+  }
+
+  async #stop(outcome: SessionOutcome, processedThrough: string | undefined): Promise<SessionOutcome> {
+    const input = { ...this.#ids, force: true, processed_through: processedThrough };
     try {
-      await this.#persist((options) => client.stopWork(input, options));
+      await this.#lastCall((options) => this.#parts.handOut.client.stopWork(input, options));
       return outcome;
     } catch (failure) {
       this.#failed("stop the item", failure);
@@ -91,27 +108,34 @@ export class ItemEnd {
   }
 
   async #release(): Promise<SessionOutcome> {
-    const { client, signals } = this.#parts;
+    const { handOut, signals, turn } = this.#parts;
     try {
-      await this.#persist((options) => client.releaseWork({ ...this.#ids, reason: signals.message }, options));
+      const input = { ...this.#ids, reason: signals.message || "The worker is shutting down." };
+      await this.#lastCall((options) => handOut.client.releaseWork(input, options));
       return "released";
     } catch (failure) {
       // Refused: it was asked to stop in the meantime, which has to be confirmed, or it is no longer ours.
-      if (failure instanceof ApiError && failure.status === 409) return await this.#stop("stopped");
-      this.#failed("release the item", failure, "warn");
+      if (failure instanceof ApiError && failure.status === 409) {
+        return await this.#stop("stopped", turn.processedThrough);
+      }
+      this.#failed("release the item", failure);
       return "lost";
     }
   }
 
-  #persist<T>(
-    call: (options: { signal: AbortSignal; timeoutMs: number; maxRetries: number }) => Promise<T>,
-  ): Promise<T> {
+  /** Makes the call that ends the hand-out. Its token dies with that, so a repeat after a lost answer is a 401. */
+  async #lastCall(call: (options: TryOptions) => Promise<unknown>): Promise<void> {
     const { signal } = this.#giveUp;
-    return persist(
-      () => call({ signal, timeoutMs: CALL_TIMEOUT_MS, maxRetries: 0 }),
-      signal,
-      (failure) => this.#failed("end the item yet", failure),
-    );
+    let maybeDone = false;
+    const onFailure = (failure: unknown) => {
+      maybeDone ||= failure instanceof ConnectionError ? failure.maybeDelivered : !isRefusal(failure);
+      this.#failed("end the item yet", failure);
+    };
+    try {
+      await persist(() => call({ signal, timeoutMs: CALL_TIMEOUT_MS, maxRetries: 0 }), signal, onFailure);
+    } catch (failure) {
+      if (!maybeDone || !(failure instanceof ApiError) || failure.status !== 401) throw failure;
+    }
   }
 
   #giveUpIn(ms: number): void {
@@ -119,7 +143,11 @@ export class ItemEnd {
     this.#timer = setTimeout(() => this.#giveUp.abort(new Error("there was no time left")), ms);
   }
 
-  #failed(what: string, failure: unknown, level: EventLevel = "warn"): void {
-    this.#parts.report({ level, type: "call_failed", message: `Cannot ${what}: ${describe(failure)}` });
+  #failed(what: string, failure: unknown): void {
+    this.#parts.report({ level: "warn", type: "call_failed", message: `Cannot ${what}: ${describe(failure)}` });
   }
 }
+
+/** Whether the server itself said that it did nothing. */
+const isRefusal = (failure: unknown): boolean =>
+  failure instanceof ApiError && failure.type !== "http_error" && [429, 503].includes(failure.status);

@@ -6,23 +6,28 @@ import { randomUUID } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
 import { CapstanClient } from "../client/client.ts";
 import { wait } from "../client/wait.ts";
-import { type KeeperOrder, type KeeperReport, type KeeperSetup, sharedNowMs } from "./keeper-messages.ts";
+import {
+  type KeeperOrder,
+  type KeeperReport,
+  type KeeperSetup,
+  type LeaseHolder,
+  sharedNowMs,
+} from "./keeper-messages.ts";
 import { keepLease, type LeasePorts } from "./lease.ts";
 
-const setup = workerData as KeeperSetup;
-const client = new CapstanClient({ ...setup, maxRetries: 0 });
+const { environmentId, ...reach } = workerData as KeeperSetup;
 const held = new Map<number, AbortController>();
 
 const report = (message: KeeperReport): void => parentPort?.postMessage(message);
 
-function ports(workId: string, signal: AbortSignal): LeasePorts {
+function ports({ workId, token }: LeaseHolder, signal: AbortSignal): LeasePorts {
+  const client = new CapstanClient({ ...reach, token, maxRetries: 0 });
   return {
     beat: ({ expectedLastHeartbeat, idempotencyKey, retryCount, ttlSeconds, timeoutMs }) =>
       client.heartbeatWork(
         {
-          environment_id: setup.environmentId,
+          environment_id: environmentId,
           work_id: workId,
-          worker_id: setup.workerId,
           idempotency_key: idempotencyKey,
           x_stainless_retry_count: retryCount === 0 ? undefined : retryCount,
           expected_last_heartbeat: expectedLastHeartbeat,
@@ -41,7 +46,7 @@ async function hold(lease: number, order: Extract<KeeperOrder, { type: "hold" }>
   const controller = new AbortController();
   held.set(lease, controller);
   try {
-    await keepLease(order.terms, ports(order.workId, controller.signal), (news) => {
+    await keepLease(order.terms, ports(order.holder, controller.signal), (news) => {
       if (!controller.signal.aborted) report({ type: "news", lease, news });
     });
   } catch (failure) {

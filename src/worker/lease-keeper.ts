@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { describe } from "./failures.ts";
-import type { KeeperOrder, KeeperReport, KeeperSetup } from "./keeper-messages.ts";
+import type { KeeperOrder, KeeperReport, KeeperSetup, LeaseHolder } from "./keeper-messages.ts";
 import type { LeaseNews, LeaseTerms } from "./lease.ts";
 
 /** A lease that the thread keeps until it is dropped or lost. */
@@ -34,10 +34,10 @@ export class LeaseKeeper {
   }
 
   /** Begins heartbeats at once. `listener` hears of every beat, and of the loss of the lease as the last thing. */
-  hold(workId: string, terms: LeaseTerms, listener: (news: LeaseNews) => void): HeldLease {
+  hold(holder: LeaseHolder, terms: LeaseTerms, listener: (news: LeaseNews) => void): HeldLease {
     const lease = this.#nextLease++;
     this.#listeners.set(lease, listener);
-    this.#order({ type: "hold", lease, workId, terms });
+    this.#order({ type: "hold", lease, holder, terms });
     return {
       drop: () => {
         if (this.#listeners.delete(lease)) this.#order({ type: "drop", lease });

@@ -9,18 +9,26 @@ import type { Handler } from "./handler.ts";
 import type { SetupOptions } from "./setup-script.ts";
 
 export interface WorkerOptions {
-  /** Origin of the server, such as `http://127.0.0.1:8787`. */
-  readonly baseUrl: string;
-  /** A token of role `worker` for this environment, or of role `admin`. */
-  readonly token: string;
-  readonly environmentId: string;
+  /** Origin of the server. Default `http://127.0.0.1:8787`. */
+  readonly baseUrl?: string | undefined;
+  /** A token of role `worker` for this environment, or of role `admin`. Required. */
+  readonly token: string | undefined;
+  /** The environment to serve. Required. */
+  readonly environmentId: string | undefined;
   readonly handler: Handler;
   /** Unique among the workers that run at once. Default: the host's name, the process and six random digits. */
   readonly workerId?: string | undefined;
   /** Sessions that run at once. Default 1. */
   readonly concurrency?: number | undefined;
-  /** Folder in which every session gets a folder of its own; made when it is missing. */
-  readonly workspaceRoot: string;
+  /** Folder in which every session gets a folder of its own; made when it is missing. Default `./workspaces`. */
+  readonly workspaceRoot?: string | undefined;
+  /**
+   * How long a handler that has answered everything waits for more before its input ends, in seconds; 0 for not at all.
+   * Until then the session goes on running and keeps its place in the worker, unless another one needs that. Default 60.
+   */
+  readonly maxIdleSeconds?: number | undefined;
+  /** How long one turn may take before the handler's signal is aborted with `timeout`. Left out: for ever. */
+  readonly maxTurnSeconds?: number | undefined;
   /** How long sessions may go on after a stop request, or after the worker was told to drain. Default 20. */
   readonly graceSeconds?: number | undefined;
   /** How long a lease lasts without a heartbeat, 10 to 600. Default 60. */
@@ -34,25 +42,34 @@ export interface WorkerOptions {
 }
 
 export type ResolvedOptions = {
-  readonly [Name in Exclude<keyof WorkerOptions, "setup">]-?: NonNullable<WorkerOptions[Name]>;
-} & Pick<WorkerOptions, "setup">;
+  readonly [Name in Exclude<keyof WorkerOptions, "setup" | "maxTurnSeconds">]-?: NonNullable<WorkerOptions[Name]>;
+} & Pick<WorkerOptions, "setup"> & { readonly maxTurnSeconds: number | undefined };
 
 const MAX_CONCURRENCY = 1_000;
-const MAX_GRACE_SECONDS = 86_400;
+const DAY_SECONDS = 86_400;
+const DEFAULT_URL = "http://127.0.0.1:8787";
 
 /** @throws TypeError, RangeError with a sentence that names the option */
 export function resolveOptions(options: WorkerOptions): ResolvedOptions {
-  if (!isId("environment", options.environmentId)) {
+  const { environmentId, token, handler, workspaceRoot = "workspaces", maxTurnSeconds } = options;
+  if (environmentId === undefined || !isId("environment", environmentId)) {
     throw new TypeError("environmentId must be the id of an environment: env_ followed by 32 hex digits.");
   }
-  if (typeof options.handler !== "function") throw new TypeError("handler must be a function.");
-  if (options.workspaceRoot === "") throw new TypeError("workspaceRoot must be the path of a folder.");
+  if (token === undefined) throw new TypeError("token is missing: give a token of role worker for the environment.");
+  if (typeof handler !== "function") throw new TypeError("handler must be a function.");
+  if (workspaceRoot === "") throw new TypeError("workspaceRoot must be the path of a folder.");
   return {
-    ...options,
+    ...{ environmentId, token, handler, setup: options.setup },
+    baseUrl: options.baseUrl ?? DEFAULT_URL,
     workerId: workerId(options.workerId),
     concurrency: inRange("concurrency", options.concurrency ?? 1, 1, MAX_CONCURRENCY, true),
-    workspaceRoot: resolve(options.workspaceRoot),
-    graceSeconds: inRange("graceSeconds", options.graceSeconds ?? 20, 0, MAX_GRACE_SECONDS, false),
+    workspaceRoot: resolve(workspaceRoot),
+    maxIdleSeconds: inRange("maxIdleSeconds", options.maxIdleSeconds ?? 60, 0, DAY_SECONDS, false),
+    maxTurnSeconds:
+      maxTurnSeconds === undefined
+        ? undefined
+        : inRange("maxTurnSeconds", maxTurnSeconds, 0.001, 7 * DAY_SECONDS, false),
+    graceSeconds: inRange("graceSeconds", options.graceSeconds ?? 20, 0, DAY_SECONDS, false),
     ttlSeconds: inRange(
       "ttlSeconds",
       options.ttlSeconds ?? TTL_SECONDS.default,

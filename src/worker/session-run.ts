@@ -1,8 +1,8 @@
-import type { CapstanClient } from "../client/client.ts";
 import { LIMITS } from "../contract/limits.ts";
 import type { Work } from "../contract/shapes.ts";
-import type { Report, WorkerEvent } from "./events.ts";
+import type { WorkerEvent } from "./events.ts";
 import { describe, persist } from "./failures.ts";
+import type { HandOut } from "./hand-out.ts";
 import { ItemEnd, type SessionOutcome } from "./item-end.ts";
 import type { LeaseNews } from "./lease.ts";
 import type { HeldLease, LeaseKeeper } from "./lease-keeper.ts";
@@ -10,17 +10,15 @@ import { TurnRun, type TurnRunParts } from "./turn-run.ts";
 import { TurnSignals } from "./turn-signals.ts";
 
 /** What all sessions of a worker share. */
-export interface SessionParts extends Omit<TurnRunParts, "work" | "signals"> {
-  readonly client: CapstanClient;
+export interface SessionParts extends Omit<TurnRunParts, "handOut" | "signals" | "onIdle"> {
   readonly environmentId: string;
-  readonly workerId: string;
   readonly keeper: LeaseKeeper;
   readonly ttlSeconds: number;
-  readonly graceSeconds: number;
-  readonly report: Report;
+  /** A session begins, or ceases, to wait for its user. */
+  readonly onIdle: (idle: boolean) => void;
 }
 
-export type SessionPhase = "acknowledging" | "starting" | "running" | "finishing";
+export type SessionPhase = "acknowledging" | "starting" | "running" | "waiting" | "finishing";
 
 /** Where the environment allows less, the server refuses a late first heartbeat. */
 const FIRST_BEAT_WITHIN_MS = LIMITS.queue.startSeconds.default * 1_000;
@@ -30,6 +28,7 @@ const CALL_TIMEOUT_MS = 10_000;
 export class SessionRun {
   readonly work: Work;
   readonly startedAtMs = performance.now();
+  readonly #handOut: HandOut;
   readonly #parts: SessionParts;
   readonly #signals = new TurnSignals();
   readonly #turn: TurnRun;
@@ -37,13 +36,20 @@ export class SessionRun {
   #phase: SessionPhase = "acknowledging";
   #lease: HeldLease | undefined;
   #leaseEndsAtMs: number | undefined;
+  #idleSinceMs: number | undefined;
 
-  constructor(work: Work, parts: SessionParts) {
-    this.work = work;
+  constructor(handOut: HandOut, parts: SessionParts) {
+    this.work = handOut.work;
+    this.#handOut = handOut;
     this.#parts = parts;
-    const report: Report = (event) => this.#report(event);
-    this.#turn = new TurnRun({ ...parts, report, work, signals: this.#signals });
-    this.#end = new ItemEnd({ ...parts, report, work, signals: this.#signals, turn: this.#turn });
+    const shared = {
+      ...parts,
+      handOut,
+      signals: this.#signals,
+      report: (event: WorkerEvent) => this.#report(event),
+    };
+    this.#turn = new TurnRun({ ...shared, onIdle: (idle) => this.#idle(idle) });
+    this.#end = new ItemEnd({ ...shared, turn: this.#turn });
   }
 
   get phase(): SessionPhase {
@@ -55,6 +61,11 @@ export class SessionRun {
     return this.#leaseEndsAtMs;
   }
 
+  /** Since when the session waits for its user, on the clock of `performance`; `undefined` while it does not. */
+  get idleSinceMs(): number | undefined {
+    return this.#idleSinceMs;
+  }
+
   /** Why the turn ended early or failed. */
   get why(): string | undefined {
     if (this.#signals.reason !== undefined) return this.#signals.message;
@@ -64,6 +75,11 @@ export class SessionRun {
   /** Resolves when the handler has returned, which may be after `run` when it ignores its signals. */
   get handlerReturned(): Promise<void> {
     return this.#turn.handlerReturned;
+  }
+
+  /** Lets the handler finish what it is at, and gives it nothing more. */
+  closeInput(): void {
+    this.#turn.closeInput();
   }
 
   /** The worker ends: the turn is aborted, and the item given back. */
@@ -93,11 +109,11 @@ export class SessionRun {
   }
 
   async #acknowledge(): Promise<boolean> {
-    const { client, environmentId, workerId } = this.#parts;
-    const ids = { environment_id: environmentId, work_id: this.work.id, worker_id: workerId };
+    const ids = { environment_id: this.#parts.environmentId, work_id: this.work.id };
     const { signal } = this.#signals;
+    const options = { signal, timeoutMs: CALL_TIMEOUT_MS, maxRetries: 0 };
     try {
-      await persist(() => client.ackWork(ids, { signal, timeoutMs: CALL_TIMEOUT_MS, maxRetries: 0 }), signal);
+      await persist(() => this.#handOut.client.ackWork(ids, options), signal);
       return true;
     } catch (failure) {
       const message = `Item ${this.work.id} was delivered, but could not be taken: ${describe(failure)}`;
@@ -109,7 +125,8 @@ export class SessionRun {
   /** Before anything else: from the ack on, the server waits for the first heartbeat. */
   #heartbeats(onFirst: () => void): void {
     const terms = { ttlSeconds: this.#parts.ttlSeconds, firstBeatWithinMs: FIRST_BEAT_WITHIN_MS };
-    this.#lease = this.#parts.keeper.hold(this.work.id, terms, (news) => {
+    const holder = { workId: this.work.id, token: this.#handOut.token };
+    this.#lease = this.#parts.keeper.hold(holder, terms, (news) => {
       this.#hear(news);
       onFirst();
     });
@@ -125,6 +142,12 @@ export class SessionRun {
     if (news.state !== "stopping") return;
     const message = `Item ${this.work.id} was asked to stop.`;
     this.#signals.abort("stop_requested", message, this.#parts.graceSeconds * 1_000);
+  }
+
+  #idle(idle: boolean): void {
+    this.#phase = idle ? "waiting" : "running";
+    this.#idleSinceMs = idle ? performance.now() : undefined;
+    this.#parts.onIdle(idle);
   }
 
   #report(event: WorkerEvent): void {

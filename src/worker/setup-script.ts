@@ -84,6 +84,8 @@ async function runScript(file: string, parts: SetupParts, signal: AbortSignal): 
     cut.abort();
   };
   signal.addEventListener("abort", kill);
+  // The file took its time to be written.
+  if (signal.aborted) kill();
   try {
     const tails = Promise.all([readTail(group.stdout, cut.signal), readTail(group.stderr, cut.signal)]);
     const exit = await group.exited;

@@ -1,7 +1,7 @@
-import { type AbortReason, TurnAborted } from "./handler.ts";
+import { type AbortReason, TurnAborted, type TurnSignal } from "./handler.ts";
 
 /** Which reason decides how the item ends, when several come together: the greater one. */
-const WEIGHT: Readonly<Record<AbortReason, number>> = { shutdown: 1, stop_requested: 2, lease_lost: 3 };
+const WEIGHT: Readonly<Record<AbortReason, number>> = { shutdown: 1, timeout: 2, stop_requested: 3, lease_lost: 4 };
 
 /** How a running turn is told to end: politely first, and with force when the grace period is over. */
 export class TurnSignals {
@@ -13,12 +13,12 @@ export class TurnSignals {
   #timer: NodeJS.Timeout | undefined;
 
   /** Aborted with a {@link TurnAborted}: finish quickly. */
-  get signal(): AbortSignal {
+  get signal(): TurnSignal {
     return this.#polite.signal;
   }
 
   /** Aborted when the grace period is over. */
-  get forced(): AbortSignal {
+  get forced(): TurnSignal {
     return this.#forced.signal;
   }
 

@@ -2,13 +2,16 @@ import { mkdir } from "node:fs/promises";
 import { CapstanClient } from "../client/client.ts";
 import type { Report } from "./events.ts";
 import { describe } from "./failures.ts";
+import type { HandOut } from "./hand-out.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { Lifecycle, type WorkerMode } from "./lifecycle.ts";
 import { type ResolvedOptions, resolveOptions, type WorkerOptions } from "./options.ts";
 import { pollLoop } from "./poll-loop.ts";
+import { Poller } from "./poller.ts";
 import { SessionPool } from "./session-pool.ts";
 import { setUp } from "./setup-script.ts";
 import { type WorkerStatus, withLine } from "./status.ts";
+import { catchStrayErrors } from "./stray-errors.ts";
 
 /** After the grace period of a drain, a session has this long between the polite and the forced end. */
 const LAST_GRACE_MS = 2_000;
@@ -21,7 +24,10 @@ export interface Worker {
    * @throws ApiError when the server refuses this worker for good: a wrong token, an environment that is not there
    */
   run(): Promise<void>;
-  /** Takes no more work; lets sessions finish for the grace period, then releases them. Resolves when nothing runs. */
+  /**
+   * Takes no more work, and gives no more input to its handlers; lets them finish what they are at for the grace period,
+   * then gives their sessions back. Resolves when nothing runs.
+   */
   drain(): Promise<void>;
   /** Ends all sessions at once and releases them. Resolves when nothing runs. */
   abort(): Promise<void>;
@@ -40,7 +46,7 @@ export function createWorker(options: WorkerOptions): Worker {
 class EnvironmentWorker implements Worker {
   readonly workerId: string;
   readonly #options: ResolvedOptions;
-  readonly #client: CapstanClient;
+  readonly #poller: Poller;
   readonly #keeper: LeaseKeeper;
   readonly #pool: SessionPool;
   readonly #lifecycle = new Lifecycle((mode) => this.#modeChanged(mode));
@@ -49,21 +55,19 @@ class EnvironmentWorker implements Worker {
   #pollFailure: string | undefined;
 
   constructor(options: ResolvedOptions) {
-    const { baseUrl, token, userAgent, environmentId, workerId, handler, workspaceRoot } = options;
-    const { ttlSeconds, graceSeconds } = options;
+    const { baseUrl, userAgent, environmentId, workerId, concurrency } = options;
     this.#options = options;
     this.workerId = workerId;
-    this.#client = new CapstanClient({ baseUrl, token, userAgent });
-    this.#keeper = new LeaseKeeper({ baseUrl, token, userAgent, environmentId, workerId });
-    const shared = { client: this.#client, keeper: this.#keeper, report: this.#report };
-    const own = { environmentId, workerId, handler, workspaceRoot, ttlSeconds, graceSeconds };
-    this.#pool = new SessionPool(options.concurrency, { ...own, ...shared });
+    this.#poller = new Poller(options);
+    this.#keeper = new LeaseKeeper({ baseUrl, userAgent, environmentId });
+    this.#pool = new SessionPool(concurrency, { ...options, keeper: this.#keeper, report: this.#report });
   }
 
   async run(): Promise<void> {
     if (!this.#lifecycle.to("running")) throw new Error(`This worker is ${this.#lifecycle.mode}: make a new one.`);
     const { polling } = this.#lifecycle;
     let fatal: { readonly error: unknown } | undefined;
+    const letGo = catchStrayErrors();
     try {
       await Promise.all([this.#makeWorkspaceRoot(), this.#keeper.start()]);
       await this.#setUp(polling);
@@ -75,6 +79,7 @@ class EnvironmentWorker implements Worker {
     this.#lifecycle.to("draining");
     await this.#pool.settled();
     await this.#keeper.close();
+    letGo();
     this.#lifecycle.to("stopped");
     if (fatal !== undefined) throw fatal.error;
   }
@@ -113,20 +118,17 @@ class EnvironmentWorker implements Worker {
   }
 
   async #setUp(signal: AbortSignal): Promise<void> {
-    const { setup, environmentId, workspaceRoot } = this.#options;
+    const { setup, baseUrl, token, userAgent, environmentId, workspaceRoot } = this.#options;
     if (setup === undefined) return;
-    await setUp({ ...setup, client: this.#client, environmentId, workspaceRoot, report: this.#report }, signal);
+    const client = new CapstanClient({ baseUrl, token, userAgent });
+    await setUp({ ...setup, client, environmentId, workspaceRoot, report: this.#report }, signal);
   }
 
   #poll(signal: AbortSignal): Promise<void> {
-    const { environmentId } = this.#options;
-    const pool = this.#pool;
     const parts = {
-      client: this.#client,
-      environmentId,
-      workerId: this.workerId,
-      slots: pool.slots,
-      take: pool.take.bind(pool),
+      poll: (asking: AbortSignal) => this.#poller.poll(asking),
+      slots: this.#pool.slots,
+      take: (handOut: HandOut) => this.#pool.take(handOut),
       onPolled: () => this.#polled(),
       onFailure: (failure: unknown, waitMs: number) => this.#pollFailed(describe(failure), waitMs),
     };
@@ -149,6 +151,7 @@ class EnvironmentWorker implements Worker {
   #modeChanged(mode: WorkerMode): void {
     clearTimeout(this.#graceTimer);
     if (mode === "draining") {
+      this.#pool.closeInput();
       this.#graceTimer = setTimeout(() => this.#pool.shutDown(LAST_GRACE_MS), this.#options.graceSeconds * 1_000);
     } else if (mode === "aborting") {
       this.#pool.shutDown(0);

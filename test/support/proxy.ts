@@ -60,6 +60,11 @@ export async function faultyProxy(target: string): Promise<FaultyProxy> {
       body: request.body === "" ? null : request.body,
       signal: hungUp.signal,
     });
+    if (answer.headers.get("content-type")?.startsWith("text/event-stream") && answer.body !== null) {
+      response.writeHead(answer.status, Object.fromEntries(answer.headers));
+      for await (const chunk of answer.body) response.write(chunk);
+      return void response.end();
+    }
     const text = await answer.text();
     await around.after?.();
     if (passage === "lose_reply") return void response.destroy();

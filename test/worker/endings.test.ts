@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Handler, type Turn, TurnAborted } from "../../src/worker/index.ts";
+import { type Handler, type HandlerContext, TurnAborted } from "../../src/worker/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { runningWorker, type TestQueue, testQueue } from "./support/queue.ts";
 
@@ -10,8 +10,8 @@ const aborted = (signal: AbortSignal) =>
   });
 
 /** Runs until its signal is aborted, and says how that was. */
-function waiting(onEnd: (turn: Turn) => Promise<void> | void = () => {}) {
-  const turns: Turn[] = [];
+function waiting(onEnd: (turn: HandlerContext) => Promise<void> | void = () => {}) {
+  const turns: HandlerContext[] = [];
   const handler: Handler = async (turn) => {
     turns.push(turn);
     await aborted(turn.signal);
@@ -52,7 +52,7 @@ test("a stop request reaches the handler, whose last words are taken; the item i
 test("a handler that ignores a stop request is ended without it, but its slot stays taken", async () => {
   const queue = await testQueue();
   let letGo: () => void = () => {};
-  const turns: Turn[] = [];
+  const turns: HandlerContext[] = [];
   const worker = await runningWorker(queue, {
     ttlSeconds: 10,
     graceSeconds: 0.1,
@@ -129,7 +129,7 @@ test("a session does not run twice in one worker, even while the handler of a lo
 test("a worker that is told to drain lets its session finish, and takes no more", async () => {
   const queue = await testQueue();
   let finish: () => void = () => {};
-  const turns: Turn[] = [];
+  const turns: HandlerContext[] = [];
   const worker = await runningWorker(queue, {
     handler: (turn) => {
       turns.push(turn);

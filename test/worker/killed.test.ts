@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { textOf } from "../../src/worker/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { workerProcess } from "./support/own-process.ts";
 import { runningWorker, testQueue } from "./support/queue.ts";
@@ -16,6 +17,18 @@ test("when a worker is killed, another takes its session over after the lease, u
   expect(await queue.items(session.id)).toMatchObject([{ id: item?.id, state: "stopped" }]);
   expect((await queue.events(session.id)).map((event) => event.type)).toContain("session.status_rescheduled");
   await eventually(() => expect(other.status().ended.completed).toBe(1));
+}, 60_000);
+
+test("whoever takes over a conversation answers only what nobody has answered yet", async () => {
+  const queue = await testQueue();
+  const { session, kill } = await workerProcess(queue, "talk");
+  await eventually(async () => expect(await queue.events(session.id, "span.turn_end")).toHaveLength(1));
+  kill("SIGKILL");
+  await queue.say(session.id, "two");
+  await runningWorker(queue, { handler: async ({ input, say }) => say(`now ${input.takeAll().map(textOf).join()}`) });
+  expect(await queue.untilIdle(session.id, 30_000)).toBe("end_turn");
+  expect(await queue.replies(session.id)).toEqual(["You said: hello", "now two"]);
+  expect(await queue.items(session.id)).toHaveLength(1);
 }, 60_000);
 
 test("a worker that was suspended for longer than its lease touches nothing when it wakes up", async () => {

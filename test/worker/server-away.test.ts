@@ -82,32 +82,34 @@ test("a worker ends when its token is for another environment, and when there is
   await expect((await runningWorker(nowhere, { handler: () => {} })).ran).rejects.toMatchObject({ status: 404 });
 });
 
-test("a worker whose token is revoked ends, after the lease of its session went the same way", async () => {
+test("a worker whose token is revoked ends, after its session has finished on the credential of its hand-out", async () => {
   const queue = await testQueue();
   const { id, token } = await queue.client.createToken({
     name: "short",
     role: "worker",
     environment_id: queue.environmentId,
   });
-  let running = 0;
+  const finish: (() => void)[] = [];
   const worker = await runningWorker(
     { ...queue, token },
     {
-      ttlSeconds: 10,
-      concurrency: 2,
-      handler: async ({ signal }) => {
-        running += 1;
-        await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      concurrency: 3,
+      handler: async ({ say }) => {
+        await new Promise<void>((resolve) => finish.push(resolve));
+        await say("done");
       },
     },
   );
-  await queue.newSession("hello");
-  await eventually(() => expect(running).toBe(1));
+  const session = await queue.newSession("hello");
+  await eventually(() => expect(finish).toHaveLength(1));
   await queue.client.revokeToken({ token_id: id });
   await queue.newSession("wakes the poll");
+  await eventually(() => expect(worker.status().mode).toBe("draining"));
+  for (const end of finish) end();
   await expect(worker.ran).rejects.toMatchObject({ status: 401 });
-  expect(worker.status()).toMatchObject({ mode: "stopped", ended: { lost: 1 } });
-}, 60_000);
+  expect(worker.status()).toMatchObject({ mode: "stopped", ended: { lost: 0, failed: 0 } });
+  expect(await queue.replies(session.id)).toEqual(["done"]);
+});
 
 test("a worker that has run cannot be run again, and one that never ran can be drained", async () => {
   const queue = await testQueue();

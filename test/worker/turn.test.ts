@@ -1,22 +1,21 @@
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { type Turn, TurnFailed } from "../../src/worker/index.ts";
+import { type HandlerContext, TurnFailed, textOf } from "../../src/worker/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { runningWorker, temporaryFolder, testQueue } from "./support/queue.ts";
 
-const textOf = (event: Turn["events"][number] | undefined): string =>
-  (event?.content as { text: string }[] | undefined)?.[0]?.text ?? "";
+const texts = (input: HandlerContext["input"]): string[] => input.takeAll().map(textOf);
 const reply = (text: string) => ({ type: "agent.message", content: [{ type: "text", text }] });
 
 test("a session is run from its message to its reply, and its item ends as stopped", async () => {
   const queue = await testQueue();
   const session = await queue.newSession("hello", "world");
-  const turns: Turn[] = [];
+  const turns: HandlerContext[] = [];
   const worker = await runningWorker(queue, {
     handler: async (turn) => {
       turns.push(turn);
-      await turn.send([reply(`${turn.events.map(textOf).join(" ")}!`)]);
+      await turn.send([reply(`${texts(turn.input).join(" ")}!`)]);
     },
   });
   expect(await queue.untilIdle(session.id)).toBe("end_turn");
@@ -49,8 +48,8 @@ test("each turn gets the input that nobody has dealt with, also what came during
   const session = await queue.newSession("one");
   const given: string[][] = [];
   await runningWorker(queue, {
-    handler: async ({ events, send }) => {
-      given.push(events.map(textOf));
+    handler: async ({ input, send }) => {
+      given.push(texts(input));
       if (given.length === 1) await queue.say(session.id, "two", "three");
       // An event of the agent after the new input must not make that count as answered.
       await send([reply("done")]);
@@ -66,8 +65,8 @@ test("a session of thousands of events is given its new input only", async () =>
   const session = await queue.newSession("old");
   const given: string[][] = [];
   await runningWorker(queue, {
-    handler: async ({ events, send }) => {
-      given.push(events.map(textOf));
+    handler: async ({ input, send }) => {
+      given.push(texts(input));
       await send(Array.from({ length: 2_500 }, (_, index) => reply(`line ${index}`)));
     },
   });
@@ -84,9 +83,10 @@ test("a handler that throws ends its turn with a session.error, and the worker g
   const second = await queue.newSession("facts");
   const third = await queue.newSession("fine");
   const worker = await runningWorker(queue, {
-    handler: ({ events }) => {
-      if (textOf(events[0]) === "fail") throw new Error("it broke");
-      if (textOf(events[0]) === "facts") throw new TurnFailed("quota", "No quota is left.", { left: 0 });
+    handler: ({ input }) => {
+      const [text] = texts(input);
+      if (text === "fail") throw new Error("it broke");
+      if (text === "facts") throw new TurnFailed("quota", "No quota is left.", { left: 0 });
     },
   });
   for (const session of [first, second, third]) expect(await queue.untilIdle(session.id)).toBe("end_turn");
@@ -107,10 +107,10 @@ test("a session keeps its folder between turns, and no other session sees it", a
   const seen: string[] = [];
   await runningWorker(queue, {
     workspaceRoot: join(root, "made", "by the worker"),
-    handler: async ({ workspace, events }) => {
+    handler: async ({ workspace, input }) => {
       const file = join(workspace, "notes");
       seen.push(await readFile(file, "utf8").catch(() => "nothing"));
-      await writeFile(file, textOf(events[0]));
+      await writeFile(file, texts(input).join());
       expect((await stat(workspace)).mode & 0o077).toBe(0);
     },
   });
@@ -125,7 +125,7 @@ test("a session keeps its folder between turns, and no other session sees it", a
 test("sends that the handler did not wait for arrive before the turn ends, and none after it", async () => {
   const queue = await testQueue();
   const session = await queue.newSession("hello");
-  let late: Turn["send"] | undefined;
+  let late: HandlerContext["send"] | undefined;
   await runningWorker(queue, {
     handler: ({ send }) => {
       for (let index = 0; index < 20; index += 1) void send([reply(String(index))]);

@@ -15,7 +15,10 @@ export interface WorkerProcess {
 }
 
 /** A worker in a process of its own, in the middle of a session. It is gone when the test has ended. */
-export async function workerProcess(queue: TestQueue, mode: "wait" | "block"): Promise<WorkerProcess> {
+export async function workerProcess(
+  queue: TestQueue,
+  mode: "wait" | "block" | "talk" | "astray",
+): Promise<WorkerProcess> {
   const args = [mode, queue.url, queue.environmentId, await temporaryFolder()];
   const child = spawn(process.execPath, ["--import", TYPESCRIPT, PROCESS, ...args], {
     env: { PATH: process.env.PATH, TEST_TOKEN: queue.token },

@@ -1,11 +1,25 @@
 /** A worker in a process of its own, for tests that kill, suspend or block it. Tells what happens to it as lines. */
-import { createWorker, type Handler } from "../../../src/worker/index.ts";
+import { createWorker, type Handler, textOf } from "../../../src/worker/index.ts";
 
 const [mode = "", baseUrl = "", environmentId = "", workspaceRoot = ""] = process.argv.slice(2);
 
 const reply = (text: string) => ({ type: "agent.message", content: [{ type: "text", text }] });
 
 const HANDLERS: Readonly<Record<string, Handler>> = {
+  /** Answers each message and waits for the next one. */
+  talk: async ({ input, say }) => {
+    for await (const event of input) await say(`You said: ${textOf(event)}`);
+  },
+  /** Lets errors go astray, and works on. */
+  astray: async ({ say, send }) => {
+    setTimeout(() => {
+      throw new Error("from a timer");
+    });
+    void Promise.reject(new Error("from a promise"));
+    void send([{ type: "agent.message" }]);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await say("still here");
+  },
   /** Runs until it is aborted, and then tries to write nevertheless. */
   wait: async ({ signal, send }) => {
     await new Promise((resolve) => signal.addEventListener("abort", resolve));
