@@ -1,25 +1,13 @@
 import pino, { type Logger } from "pino";
+import { LogBuffer } from "./log-buffer.ts";
 import type { LogLevel } from "./options.ts";
 
 export type { Logger };
 
-/**
- * Lines are written together once they fill this many bytes, or after this time: a write for each costs more than its
- * text. Not more bytes, because the destination counts them anew with each line that it adds to them.
- */
-const BUFFER_BYTES = 1_024;
-const WRITE_BYTES = 2_048;
-const BUFFER_MS = 100;
+const STANDARD_ERROR = 2;
 
 /** JSON lines on stderr, so that stdout stays free for what a person or a script asked for. */
 export function createLogger(level: LogLevel): Logger {
-  const destination = pino.destination({
-    dest: 2,
-    sync: false,
-    minLength: BUFFER_BYTES,
-    maxWrite: WRITE_BYTES,
-    periodicFlush: BUFFER_MS,
-  });
   return pino(
     {
       level,
@@ -29,7 +17,7 @@ export function createLogger(level: LogLevel): Logger {
       // Nothing logs a header or a body; this is for the day when someone does.
       redact: { paths: ["*.authorization", "*.token", "*.headers", "authorization", "token"], censor: "[secret]" },
     },
-    destination,
+    new LogBuffer(STANDARD_ERROR),
   );
 }
 
