@@ -80,14 +80,17 @@ describe.skipIf(missing.length > 0)("the scripts of the documentation (skipped w
   });
 });
 
-test("the worker of the README answers, and ends with 0 when it is told to", async () => {
-  const environmentId = await newEnvironment("readme");
-  const { token } = await client.createToken({ name: "readme", role: "worker", environment_id: environmentId });
+test.each([
+  ["README.md", "You said: hello"],
+  ["docs/worker-library.md", "Nobody has noted: hello"],
+])("the worker of %s answers, and ends with 0 when it is told to", async (page, answer) => {
+  const environmentId = await newEnvironment(page);
+  const { token } = await client.createToken({ name: page, role: "worker", environment_id: environmentId });
   // As in a project that has this package among its own.
   const project = mkdtempSync(join(folder.path, "project-"));
   mkdirSync(join(project, "node_modules"));
   symlinkSync(ROOT, join(project, "node_modules", "capstan"));
-  writeFileSync(join(project, "worker.mjs"), blocks("README.md", "js"));
+  writeFileSync(join(project, "worker.mjs"), blocks(page, "js"));
   const { PATH = "" } = process.env;
   const worker = spawn(process.execPath, ["worker.mjs"], {
     cwd: project,
@@ -104,9 +107,7 @@ test("the worker of the README answers, and ends with 0 when it is told to", asy
     expect(data.at(-1)?.type).toBe("span.turn_end");
     return data;
   });
-  expect(events.find(({ type }) => type === "agent.message")?.content).toEqual([
-    { type: "text", text: "You said: hello" },
-  ]);
+  expect(events.find(({ type }) => type === "agent.message")?.content).toEqual([{ type: "text", text: answer }]);
   const exited = once(worker, "exit");
   worker.kill("SIGTERM");
   expect(await exited).toEqual([0, null]);
