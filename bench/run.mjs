@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { cycle } from "./scenarios/cycle.mjs";
 import { start } from "./scenarios/start.mjs";
 import { waiters } from "./scenarios/waiters.mjs";
+import { writeDocs } from "./support/docs.mjs";
 import { report } from "./support/results.mjs";
 
 const SCENARIOS = { cycle, waiters, start };
@@ -14,12 +15,19 @@ const usage = () =>
       const flags = Object.entries(options).map(([flag, { default: value }]) => `--${flag} ${value}`);
       return `  ${name.padEnd(8)} ${summary}\n           ${flags.join(" ")}`;
     }),
+    "       npm run bench -- docs [--check]",
     "",
   ].join("\n");
 
 const [name = "", ...words] = process.argv.slice(2);
 const scenario = SCENARIOS[name];
-if (scenario === undefined) {
+if (name === "docs") {
+  const { values } = parseArgs({ args: words, options: { check: { type: "boolean", default: false } } });
+  if (!writeDocs(values) && values.check) {
+    process.stderr.write("docs/benchmarks.md does not show bench/results. Run: npm run bench -- docs\n");
+    process.exitCode = 1;
+  }
+} else if (scenario === undefined) {
   process.stderr.write(usage());
   process.exitCode = 2;
 } else {
@@ -30,4 +38,5 @@ if (scenario === undefined) {
   };
   const { values } = parseArgs({ args: words, options: { ...common, ...scenario.options } });
   report(name, await scenario.run(values), values);
+  if (values.keep) writeDocs({ check: false });
 }

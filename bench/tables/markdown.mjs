@@ -1,0 +1,13 @@
+/** A Markdown table. The first column is text, the others are figures. */
+export function table(head, rows) {
+  const line = (cells) => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map((_, index) => (index === 0 ? "---" : "--:"))), ...rows.map(line)].join("\n");
+}
+
+export const count = (value) => Math.round(value).toLocaleString("en-US");
+
+/** Median and, behind it, the least and the greatest of the repeats. */
+export const spread = ({ median, min, max }, format = String) => `${format(median)} (${format(min)}–${format(max)})`;
+
+/** Two digits after the point are all that these figures carry. */
+export const short = (value) => (value >= 100 ? count(value) : String(Number(value.toFixed(2))));
