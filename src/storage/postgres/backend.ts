@@ -1,13 +1,14 @@
 import type { Changes, Loaded, Needs } from "../../core/unit.ts";
 import type { Backend } from "../batcher.ts";
 import { StoreUnavailable } from "../store.ts";
-import { answersOf, type Client, type Connections } from "./connection.ts";
+import { answersOf, type Client, type Connections, together } from "./connection.ts";
 import { isRolledBack, unavailable } from "./errors.ts";
 import type { LoadedRows } from "./loaded.ts";
 import type { Loader } from "./loader.ts";
 import { Locks } from "./locks.ts";
 import type { PostgresLimits } from "./options.ts";
 import type { PollerNotes } from "./pollers.ts";
+import type { Sql } from "./tables.ts";
 import type { Writer } from "./writer.ts";
 
 /** How often a batch is done again that the database has rolled back, or that changed what it had not locked. */
@@ -27,13 +28,13 @@ export interface BackendParts {
  */
 export class PostgresBackend implements Backend {
   readonly #parts: BackendParts;
-  readonly #begin: string;
+  readonly #settings: Sql;
   /** Environments whose last claim left items behind that others hold, or that were more than were asked for. */
   readonly leftBehindIn = new Set<string>();
 
   constructor(parts: BackendParts) {
     this.#parts = parts;
-    this.#begin = beginSql(parts.limits);
+    this.#settings = settingsSql(parts.limits);
   }
 
   async transact(needs: Needs, decide: (loaded: Loaded) => Changes): Promise<void> {
@@ -71,19 +72,22 @@ export class PostgresBackend implements Backend {
   }
 
   #load(client: Client, needs: Needs, locks: Locks): Promise<LoadedRows> {
-    return this.#parts.loader.load(client, needs, locks, client.query(this.#begin));
+    const { loader, connections } = this.#parts;
+    const begin = () => [client.query(BEGIN), connections.send(client, this.#settings, [])];
+    return loader.load(client, needs, locks, begin);
   }
 
   async #commit(client: Client, changes: Changes, loaded: LoadedRows): Promise<void> {
     const { writer, pollers } = this.#parts;
     const notes = pollers.take();
     try {
-      const sent = writer.send(client, changes, loaded);
-      const noted = pollers.send(client, notes);
-      if (noted !== undefined) sent.push(noted);
-      const committed = client.query("COMMIT");
-      await answersOf([...sent, committed]);
-      if ((await committed).command !== "COMMIT") throw new Error("the database answered COMMIT with a rollback");
+      const sent = together(client, () => {
+        const written = writer.send(client, changes, loaded);
+        const noted = pollers.send(client, notes);
+        return [...written, ...(noted === undefined ? [] : [noted]), client.query("COMMIT")];
+      });
+      const answers = await answersOf(sent);
+      if (answers.at(-1)?.command !== "COMMIT") throw new Error("the database answered COMMIT with a rollback");
     } catch (error) {
       pollers.giveBack(notes);
       throw error;
@@ -115,11 +119,13 @@ async function rollingBack<T>(client: Client, work: () => Promise<T>): Promise<T
   }
 }
 
+const BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
 /**
  * What every transaction is told first. Nothing outlives it, so that a pooler may give each transaction another
  * connection. Plans are made once per connection and never by statistics: see the indexes in the migration.
  */
-function beginSql(limits: PostgresLimits): string {
+function settingsSql(limits: PostgresLimits): Sql {
   const settings = {
     statement_timeout: limits.statementTimeoutMs,
     lock_timeout: limits.lockTimeoutMs,
@@ -131,9 +137,10 @@ function beginSql(limits: PostgresLimits): string {
     enable_mergejoin: "off",
     jit: "off",
   };
-  const set = Object.entries(settings).map(([name, value]) => `SET LOCAL ${name} = '${value}'`);
-  return ["BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", ...set, DURABLE].join("; ");
+  const set = Object.entries(settings).map(([name, value]) => `set_config('${name}', '${value}', true)`);
+  return { name: "settings", text: `SELECT ${[...set, DURABLE].join(", ")}` };
 }
 
 /** Whatever the database's default is, a commit that is answered is on disk; a stronger setting stays. */
-const DURABLE = `SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') IN ('off', 'local')`;
+const DURABLE = `CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
+  THEN set_config('synchronous_commit', 'on', true) END`;

@@ -3,7 +3,7 @@ import { type CommitSignals, NO_SIGNALS } from "../store.ts";
 import { Listener } from "./listener.ts";
 import type { Query } from "./lists.ts";
 import type { PostgresLimits } from "./options.ts";
-import { Outbox, readPayload } from "./wire.ts";
+import { Outbox, readMessage } from "./wire.ts";
 
 export interface HintsOptions {
   /** Where to listen; `undefined` for nowhere. */
@@ -14,71 +14,93 @@ export interface HintsOptions {
   readonly query: Query;
 }
 
+/** How often a server says that it is there, and after how much silence it is taken for gone. */
+const HELLO_MS = 5_000;
+const GONE_MS = 16_000;
+
 /**
  * What servers tell each other about their commits, so that waiters need not ask: hints only. They are sent after the
- * commit and outside of its transaction, because a NOTIFY inside makes commits queue behind each other. One can get lost
- * (its sender may die in between, a connection may break), so everybody looks again once in a while, and after each
- * break at once.
+ * commit and outside of its transaction, because a NOTIFY inside makes commits queue behind each other; and only while
+ * another server is there to hear them. One can get lost (its sender may die in between, a connection may break), so
+ * everybody looks again once in a while, and after each break at once.
  */
 export class Hints {
   readonly #id = randomUUID();
   readonly #options: HintsOptions;
+  readonly #channel: string;
   readonly #emit: (signals: CommitSignals) => void;
   readonly #listener: Listener | undefined;
   readonly #outbox = new Outbox();
   #sending = false;
   #closed = false;
+  /** When another server was last heard, by the process's steady clock. */
+  #heardAt = Number.NEGATIVE_INFINITY;
   #safetyTimer: NodeJS.Timeout | undefined;
+  #helloTimer: NodeJS.Timeout | undefined;
 
   constructor(options: HintsOptions, emit: (signals: CommitSignals) => void) {
     this.#options = options;
     this.#emit = emit;
+    this.#channel = channelOf(options.schema);
     const { listenUrl, limits } = options;
     if (listenUrl !== undefined) {
-      this.#listener = new Listener(listenUrl, channelOf(options.schema), limits, {
+      this.#listener = new Listener(listenUrl, this.#channel, limits, {
         message: (payload) => this.#received(payload),
         listening: () => this.#emit({ ...NO_SIGNALS, resync: "lost" }),
       });
+      this.#helloTimer = setInterval(() => this.#notify(this.#outbox.hello(this.#id)), HELLO_MS);
+      this.#helloTimer.unref();
     }
     this.#scheduleSafetyPoll();
   }
 
-  /** Tells the others. Returns at once. */
-  send(signals: CommitSignals): void {
-    this.#outbox.add(signals);
-    if (!this.#sending && !this.#outbox.isEmpty) this.#flush();
-  }
-
   /** Resolves once the others are heard, or cannot be for now. */
   async start(): Promise<void> {
-    await this.#listener?.tried;
+    if (this.#listener === undefined) return;
+    await this.#listener.tried;
+    await this.#notify(this.#outbox.hello(this.#id));
+  }
+
+  /** Tells the others. Returns at once. */
+  send(signals: CommitSignals): void {
+    if (this.#isAlone) return;
+    this.#outbox.add(signals);
+    if (!this.#sending && !this.#outbox.isEmpty) this.#flush();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#safetyTimer);
+    clearInterval(this.#helloTimer);
     await this.#listener?.close();
+  }
+
+  /** Known only while it listens itself. */
+  get #isAlone(): boolean {
+    return this.#listener?.isListening === true && performance.now() - this.#heardAt > GONE_MS;
   }
 
   async #flush(): Promise<void> {
     this.#sending = true;
+    while (!this.#outbox.isEmpty && !this.#closed) await this.#notify(this.#outbox.take(this.#id));
+    this.#sending = false;
+  }
+
+  async #notify(payload: string): Promise<void> {
     try {
-      while (!this.#outbox.isEmpty && !this.#closed) {
-        await this.#options.query("SELECT pg_notify($1, $2)", [
-          channelOf(this.#options.schema),
-          this.#outbox.take(this.#id),
-        ]);
-      }
+      await this.#options.query("SELECT pg_notify($1, $2)", [this.#channel, payload]);
     } catch {
       // The others find out by their safety poll.
-    } finally {
-      this.#sending = false;
     }
   }
 
   #received(payload: string): void {
-    const signals = readPayload(payload, this.#id);
-    if (signals !== undefined) this.#emit(signals);
+    const message = readMessage(payload);
+    if (message === undefined || message.from === this.#id) return;
+    // A server that has just come has to hear of us as well, before it counts itself alone.
+    if (this.#isAlone) this.#notify(this.#outbox.hello(this.#id));
+    this.#heardAt = performance.now();
+    this.#emit(message.signals);
   }
 
   #scheduleSafetyPoll(): void {

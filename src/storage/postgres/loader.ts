@@ -2,7 +2,7 @@ import type { Clock } from "../../core/clock.ts";
 import type { ClaimNeed, Needs } from "../../core/unit.ts";
 import type { Row, Value } from "../rows/index.ts";
 import { arrayOf } from "./arrays.ts";
-import { answersOf, type Client, type Connections, type QueryResult } from "./connection.ts";
+import { answersOf, type Client, type Connections, type QueryResult, together } from "./connection.ts";
 import { LoadedRows } from "./loaded.ts";
 import { ENVIRONMENT_LOCKS, environmentKey, type Locks } from "./locks.ts";
 import type { ReadSql } from "./read-sql.ts";
@@ -24,10 +24,20 @@ export class Loader {
     this.#clock = clock;
   }
 
-  /** Within a transaction that has begun on this client. `begun` is its answer, when that is still on its way. */
-  async load(client: Client, needs: Needs, locks: Locks, begun: Promise<QueryResult>): Promise<LoadedRows> {
+  /** Within a transaction that `begin` begins. */
+  async load(client: Client, needs: Needs, locks: Locks, begin: () => Promise<QueryResult>[]): Promise<LoadedRows> {
     const loaded = new LoadedRows(this.#tables, locks.works);
-    const statements = new Statements(this.#connections, client, begun);
+    const statements = together(client, () => {
+      const sent = new Statements(this.#connections, client, begin());
+      this.#send(sent, loaded, needs, locks);
+      return sent;
+    });
+    await statements.done();
+    await this.#missing(client, loaded, needs);
+    return loaded;
+  }
+
+  #send(statements: Statements, loaded: LoadedRows, needs: Needs, locks: Locks): void {
     const fixedNow = this.#clock?.now() ?? null;
     // In the order of `Locks`. Whatever is only read comes after the locks that keep it still.
     this.#environmentLocks(statements, needs, locks);
@@ -38,9 +48,6 @@ export class Loader {
     statements.add(this.#sql.now, [fixedNow], ([row]) => {
       loaded.now = row?.now as number;
     });
-    await statements.done();
-    await this.#missing(client, loaded, needs);
-    return loaded;
   }
 
   #environmentLocks(statements: Statements, needs: Needs, locks: Locks): void {
@@ -64,7 +71,6 @@ export class Loader {
     const others = [...needs.works].filter((id) => !needs.turns.has(id));
     statements.addFor(new Set(others), sql.sessionsOfWorks, (rows) => sessions.add(rows, false));
     statements.addFor(needs.sessions, sql.liveWorks, (rows) => works.add(rows, false));
-    statements.addFor(needs.sessions, sql.environmentsOfSessions, (rows) => loaded.environments.add(rows, false));
   }
 
   #due(statements: Statements, loaded: LoadedRows, limit: number, fixedNow: number | null): void {
@@ -83,7 +89,10 @@ export class Loader {
       loaded.environments.add(rows.filter(alone), true);
       loaded.environments.add(rows, false);
     };
-    statements.addFor(new Set([...needs.environments, ...locks.environments]), sql.environments, environments);
+    if (needs.environments.size + locks.environments.size + needs.sessions.size > 0) {
+      const ids = sorted(new Set([...needs.environments, ...locks.environments]));
+      statements.add(sql.environments, [ids, sorted(needs.sessions)], environments);
+    }
     statements.addFor(locks.tokens, sql.lockTokens, (rows) => loaded.tokens.add(rows, true));
     statements.addFor(locks.agents, sql.lockAgents, (rows) => loaded.agents.add(rows, true));
     statements.addFor(needs.agents, sql.agents, (rows) => loaded.agents.add(rows, false));
@@ -108,30 +117,31 @@ export class Loader {
   }
 
   #claims(statements: Statements, loaded: LoadedRows, needs: Needs, locks: Locks, fixedNow: number | null): void {
-    const sql = this.#sql;
     const wanted = new Map<string, number>();
     const windows = new Map<string, ClaimNeed>();
     for (const claim of needs.claims) {
       wanted.set(claim.environmentId, (wanted.get(claim.environmentId) ?? 0) + 1);
       windows.set(`${claim.environmentId} ${claim.windowMicros}`, claim);
     }
-    const held = sorted(locks.works);
-    const asked = [held, arrayOf([...wanted.keys()]), arrayOf([...wanted.values()])];
-    const claims: Take = (rows) => loaded.addClaims(rows);
-    statements.add(sql.claimReady, asked, claims);
-    statements.add(sql.countReady, asked, (rows) => {
-      for (const row of rows) {
-        const environmentId = row.environment_id as string;
-        const taken = loaded.claims.get(environmentId)?.size ?? 0;
-        if ((row.ready as number) > taken) loaded.leftBehindIn.add(environmentId);
+    const each = [...windows.values()];
+    const values = [
+      sorted(locks.works),
+      arrayOf([...wanted.keys()]),
+      arrayOf([...wanted.values()]),
+      arrayOf(each.map((claim) => claim.environmentId)),
+      arrayOf(each.map((claim) => wanted.get(claim.environmentId) as number)),
+      arrayOf(each.map((claim) => claim.windowMicros)),
+      fixedNow,
+    ];
+    statements.add(this.#sql.claim, values, (rows) => {
+      const found = rows.filter((row) => row.id !== null);
+      loaded.addClaims(found);
+      const taken = new Map<Value, number>();
+      for (const { in_line_of: id } of found) if (id !== undefined) taken.set(id, (taken.get(id) ?? 0) + 1);
+      for (const { in_line_of: id, in_line: inLine } of rows) {
+        if (typeof id === "string" && (inLine as number) > (taken.get(id) ?? 0)) loaded.leftBehindIn.add(id);
       }
     });
-    const each = [...windows.values()];
-    const environments = arrayOf(each.map((claim) => claim.environmentId));
-    const counts = arrayOf(each.map((claim) => wanted.get(claim.environmentId) as number));
-    const micros = arrayOf(each.map((claim) => claim.windowMicros));
-    statements.add(sql.claimDelivered, [held, environments, counts, micros, fixedNow], claims);
-    statements.add(sql.claimDelayed, [...asked, fixedNow], claims);
   }
 
   /** What only shows now: rows of items that have been retired, and environments of what a sweep found. */
@@ -146,7 +156,11 @@ export class Loader {
       loaded.works.add(rows, true);
       for (const row of rows) loaded.retired.add(row.id as string);
     });
-    statements.addFor(new Set(unknown), this.#sql.environments, (rows) => loaded.environments.add(rows, false));
+    if (unknown.length > 0) {
+      statements.add(this.#sql.environments, [sorted(unknown), arrayOf([])], (rows) => {
+        loaded.environments.add(rows, false);
+      });
+    }
     await statements.done();
   }
 }
@@ -160,11 +174,11 @@ class Statements {
   readonly #sent: Promise<QueryResult>[];
   readonly #takes: Take[] = [];
 
-  constructor(connections: Connections, client: Client, begun?: Promise<QueryResult>) {
+  constructor(connections: Connections, client: Client, begun: readonly Promise<QueryResult>[] = []) {
     this.#connections = connections;
     this.#client = client;
-    this.#sent = begun === undefined ? [] : [begun];
-    if (begun !== undefined) this.#takes.push(() => undefined);
+    this.#sent = [...begun];
+    for (const _ of begun) this.#takes.push(() => undefined);
   }
 
   add(sql: Sql, values: readonly Value[], take: Take): void {

@@ -47,11 +47,12 @@ export function readSql(schema: string, tables: PgTables) {
     lockTokens: sql("lock_tokens", byIds(`${schema}.token`, tables.token.columns("kept"), LOCK)),
     lockAgents: sql("lock_agents", byIds(`${schema}.agent`, tables.agent.columns("kept"), LOCK)),
     agents: sql("read_agents", byIds(`${schema}.agent`, tables.agent.columns("kept"), "")),
-    environments: sql("read_environments", byIds(`${schema}.environment`, tables.environment.columns("kept"), "")),
-    environmentsOfSessions: sql(
-      "read_environments_of_sessions",
+    /** Environments by their own ids, and those of sessions. */
+    environments: sql(
+      "read_environments",
       `SELECT ${tables.environment.columns("kept")} FROM ${schema}.environment AS kept WHERE kept.id = ANY(ARRAY(
-         SELECT session.environment_id FROM ${schema}.session WHERE session.id = ANY($1::text[])))`,
+         SELECT unnest($1::text[]) COLLATE "C"
+         UNION ALL SELECT session.environment_id FROM ${schema}.session WHERE session.id = ANY($2::text[])))`,
     ),
     sessionsOfWorks: sql(
       "read_sessions_of_works",
@@ -93,46 +94,38 @@ export function readSql(schema: string, tables: PgTables) {
        ORDER BY kept.sweep_at LIMIT $2 ${LOCK} SKIP LOCKED`,
     ),
     now: sql("now", `SELECT ${nowSql(1)} AS now`),
-    ...claimSql(current, work),
+    claim: claimSql(current, work),
   };
 }
 
 /**
  * What may be handed out: of each environment as many items as it has claims. Items that the batch has locked anyway are
- * left out ($1), and so are those that others hold at this moment.
+ * left out ($1), and so are those that others hold at this moment. The first part comes with the number of items in line,
+ * at most one more than was asked for and without regard to locks: it tells whether items were left behind.
  */
-function claimSql(current: string, work: string) {
+function claimSql(current: string, work: string): Sql {
   const LOCK = "FOR NO KEY UPDATE SKIP LOCKED";
-  const asked = "unnest($2::text[], $3::bigint[]) AS asked (environment_id, n)";
   const NEW = "kept.id <> ALL ($1::text[])";
+  const asked = "unnest($2::text[], $3::bigint[]) AS asked (environment_id, n)";
   const inLine = `kept.queue_key > asked.environment_id AND kept.queue_key < asked.environment_id || '${LAST}' AND ${NEW}`;
-  return {
-    claimReady: sql(
-      "claim_ready",
-      `SELECT found.* FROM ${asked} CROSS JOIN LATERAL (SELECT ${work} FROM ${current} AS kept
-         WHERE ${inLine} ORDER BY kept.queue_key LIMIT asked.n ${LOCK}) AS found`,
-    ),
-    /** One more than was asked for, and without regard to locks: it tells whether items were left behind. */
-    countReady: sql(
-      "count_ready",
-      `SELECT asked.environment_id, (SELECT count(*) FROM (SELECT FROM ${current} AS kept
-         WHERE ${inLine} LIMIT asked.n + 1) AS first) AS ready FROM ${asked}`,
-    ),
-    // The order is spelled as an expression that no index has: else a plan could walk along all items by id.
-    claimDelivered: sql(
-      "claim_delivered",
-      `SELECT found.* FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS asked (environment_id, n, window_micros)
-       CROSS JOIN LATERAL (SELECT ${work} FROM ${current} AS kept WHERE kept.environment_id = asked.environment_id
-         AND kept.delivered_at <= ${nowSql(5)} - asked.window_micros AND ${NEW}
-         ORDER BY kept.id || '' LIMIT asked.n ${LOCK}) AS found`,
-    ),
-    claimDelayed: sql(
-      "claim_delayed",
-      `SELECT found.* FROM ${asked} CROSS JOIN LATERAL (SELECT ${work} FROM ${current} AS kept
-         WHERE kept.environment_id = asked.environment_id AND kept.available_at <= ${nowSql(4)} AND ${NEW}
-         ORDER BY kept.id || '' LIMIT asked.n ${LOCK}) AS found`,
-    ),
-  };
+  // The order of what is due is spelled as an expression that no index has: else a plan could walk along all items by id.
+  const due = (condition: string): string => `SELECT ${work} FROM ${current} AS kept
+    WHERE kept.environment_id = asked.environment_id AND ${condition} AND ${NEW}
+    ORDER BY kept.id || '' LIMIT asked.n ${LOCK}`;
+  return sql(
+    "claim",
+    `SELECT asked.environment_id AS in_line_of, (SELECT count(*) FROM (SELECT FROM ${current} AS kept
+         WHERE ${inLine} LIMIT asked.n + 1) AS first) AS in_line, ready.*
+       FROM ${asked} LEFT JOIN LATERAL (SELECT ${work} FROM ${current} AS kept
+         WHERE ${inLine} ORDER BY kept.queue_key LIMIT asked.n ${LOCK}) AS ready ON true
+     UNION ALL
+     SELECT NULL, NULL, delivered.*
+       FROM unnest($4::text[], $5::bigint[], $6::bigint[]) AS asked (environment_id, n, window_micros)
+       CROSS JOIN LATERAL (${due(`kept.delivered_at <= ${nowSql(7)} - asked.window_micros`)}) AS delivered
+     UNION ALL
+     SELECT NULL, NULL, delayed.*
+       FROM ${asked} CROSS JOIN LATERAL (${due(`kept.available_at <= ${nowSql(7)}`)}) AS delayed`,
+  );
 }
 
 const sql = (name: string, text: string): Sql => ({ name, text });

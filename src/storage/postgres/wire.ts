@@ -33,6 +33,11 @@ export class Outbox {
     return this.#queued.size + this.#delivered.size + this.#delayed.size + this.#sessions.size === 0;
   }
 
+  /** A message that says only who sends it. */
+  hello(from: string): string {
+    return JSON.stringify({ from } satisfies Payload);
+  }
+
   /** Takes out what fits into one message. */
   take(from: string): string {
     let room = MAX_ENTRIES;
@@ -57,22 +62,29 @@ export class Outbox {
   }
 }
 
-/** Reads a message, or `undefined` when it is our own or none of ours. */
-export function readPayload(text: string, own: string): CommitSignals | undefined {
+/** What one server has heard of another. */
+export interface Message {
+  readonly from: string;
+  readonly signals: CommitSignals;
+}
+
+/** Reads a message, or `undefined` when it is none of ours. */
+export function readMessage(text: string): Message | undefined {
   let payload: Partial<Payload>;
   try {
     payload = JSON.parse(text) as Partial<Payload>;
   } catch {
     return undefined;
   }
-  if (typeof payload !== "object" || payload === null || payload.from === own) return undefined;
+  if (typeof payload !== "object" || typeof payload?.from !== "string") return undefined;
   const environments = (ids: readonly string[] = []) => new Set(ids.map((id) => `env_${id}`));
-  return {
+  const signals = {
     queued: new Map((payload.queued ?? []).map(([id, items]) => [`env_${id}`, items])),
     delivered: environments(payload.delivered),
     delayed: environments(payload.delayed),
     sessions: new Set((payload.sessions ?? []).map((id) => `sess_${id}`)),
   };
+  return { from: payload.from, signals };
 }
 
 const bare = (id: string): string => id.slice(id.indexOf("_") + 1);
