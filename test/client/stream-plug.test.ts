@@ -1,9 +1,9 @@
 import { beforeAll, expect, test } from "vitest";
 import { CapstanClient, type SessionEvent } from "../../src/client/index.ts";
+import { unknownId } from "../server/support/api.ts";
 import { ensureBuilt } from "../support/build.ts";
 import { folderForTest, startForTest } from "../support/cli.ts";
 import { eventually } from "../support/eventually.ts";
-import { unknownId } from "./support/api.ts";
 
 const EVENTS = 10_000;
 const PER_CALL = 50;
