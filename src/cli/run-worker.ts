@@ -2,7 +2,8 @@ import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { SettingsFor } from "../config/resolve.ts";
 import { withoutSecrets } from "../config/secrets.ts";
-import type { Worker, WorkerOptions } from "../worker/index.ts";
+import type { Confinement, Worker, WorkerOptions } from "../worker/index.ts";
+import { locatedCommand } from "./confinement.ts";
 import { CommandError } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
 import { exitNow, onStopSignals, type StopSignal } from "./signals.ts";
@@ -11,8 +12,9 @@ import { reportWorker } from "./worker-events.ts";
 type Shared = "concurrency" | "graceSeconds" | "output" | "workspaceRoot" | "dataDir";
 
 export interface CommandWorker
-  extends Pick<WorkerOptions, "baseUrl" | "token" | "environmentId" | "workerId" | "ttlSeconds"> {
+  extends Pick<WorkerOptions, "baseUrl" | "token" | "environmentId" | "workerId" | "ttlSeconds" | "maxTurnSeconds"> {
   readonly command: readonly string[];
+  readonly confinement?: Confinement;
   readonly settings: Pick<SettingsFor<"worker">, Shared>;
   readonly skipSetupScript: boolean;
   readonly json: boolean;
@@ -24,13 +26,14 @@ export interface CommandWorker
  * @throws CommandError when its folder cannot be made
  */
 export async function createCommandWorker(io: Io, options: CommandWorker): Promise<Worker> {
-  const { settings, command, json, skipSetupScript, ...rest } = options;
+  const { settings, command: given, confinement, json, skipSetupScript, ...rest } = options;
+  const command = locatedCommand(given);
   // Loaded here, because other commands have no use for it.
   const { createCommandHandler, createWorker } = await import("../worker/index.ts");
   const env = withoutSecrets(io.environment);
   return createWorker({
     ...rest,
-    handler: createCommandHandler({ command, env, output: settings.output }),
+    handler: createCommandHandler({ command, env, output: settings.output, confinement }),
     concurrency: settings.concurrency,
     graceSeconds: settings.graceSeconds,
     workspaceRoot: workspaceRoot(settings),

@@ -2,6 +2,7 @@ import { TTL_SECONDS } from "../core/lease.ts";
 import { LOG_LEVELS } from "../server/options.ts";
 import { DATABASE_SETTINGS } from "./database.ts";
 import { LIMIT_SETTINGS } from "./limits.ts";
+import { SANDBOX_SETTINGS } from "./sandbox.ts";
 import { adminToken, bearerToken, choice, hostName, serverUrl, someText, wholeNumber, workerName } from "./schemas.ts";
 import type { Setting } from "./setting.ts";
 
@@ -142,6 +143,7 @@ export const SETTINGS = {
     summary: "What the worker's command writes: a message per line, or an event as JSON per line.",
     groups: ["worker", "dev"],
   }),
+  ...SANDBOX_SETTINGS,
 } as const;
 
 export type SettingName = keyof typeof SETTINGS;

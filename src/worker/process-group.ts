@@ -73,7 +73,14 @@ function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
 }
 
 /** Never handed to a command: with one of these it could act in the worker's or the operator's name. */
-const SECRETS = ["CAPSTAN_TOKEN", "CAPSTAN_ADMIN_TOKEN", "CAPSTAN_DATABASE_URL"];
+const SECRETS = [
+  "CAPSTAN_TOKEN",
+  "CAPSTAN_ADMIN_TOKEN",
+  "CAPSTAN_METRICS_TOKEN",
+  "CAPSTAN_WORK_TOKEN",
+  "CAPSTAN_DATABASE_URL",
+  "CAPSTAN_DATABASE_LISTEN_URL",
+];
 
 /** The variables of a command: those of the worker without its secrets, and what is added. */
 export function commandEnvironment(

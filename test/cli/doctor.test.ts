@@ -41,6 +41,10 @@ describe("the doctor", () => {
         clock: { status: "ok" },
         token: { status: "ok", detail: `accepted, role ${role}` },
         environment: { status: "warn", detail: "0 waiting, 0 workers polling" },
+        sandbox: { detail: expect.stringContaining("bubblewrap") },
+        memory: { detail: expect.stringContaining("Memory can") },
+        cpu: { detail: expect.stringContaining("Processor time can") },
+        processes: { detail: expect.stringContaining("The number of processes can") },
       });
     }
   });

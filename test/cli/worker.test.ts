@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { probeProtections } from "../../src/worker/index.ts";
 import { ensureBuilt } from "../support/build.ts";
 import {
   type CliProcess,
@@ -18,6 +19,8 @@ beforeAll(async () => {
   server = await startTestServer();
 }, 150_000);
 afterAll(() => server.stop());
+
+const works = new Set((await probeProtections()).flatMap(({ name, inForce }) => (inForce ? [name] : [])));
 
 interface Queue {
   readonly environment: string;
@@ -91,7 +94,7 @@ describe("a worker", () => {
     );
     const { stdout } = await runCli(["run", "x", "--environment", queue.environment], { env: server.env });
     expect(stdout).toContain("CAPSTAN_SESSION_ID");
-    expect(stdout).not.toContain("TOKEN");
+    expect(stdout.match(/CAPSTAN_\w*TOKEN/g)).toEqual(["CAPSTAN_WORK_TOKEN"]);
   });
 
   test("tells what happens as JSON lines when asked to", async () => {
@@ -203,6 +206,53 @@ describe("a worker", () => {
       stderr: expect.stringContaining("cannot be made (EEXIST)"),
     });
   });
+});
+
+describe("what a worker's command may do", () => {
+  const worker = (queue: Queue, words: string[], options: { cwd?: string } = {}) =>
+    startForTest(["worker", "--workspace-root", folderForTest(), ...words], { env: queue.env, ...options });
+  const run = async (queue: Queue, text = "x") =>
+    runCli(["run", text, "--environment", queue.environment], { env: server.env });
+
+  test("a program that is named by its path is looked for where the worker was started", async () => {
+    const queue = await newQueue();
+    const cwd = folderForTest();
+    writeFileSync(join(cwd, "agent.sh"), "#!/bin/sh\necho found\n", { mode: 0o755 });
+    worker(queue, ["--", "./agent.sh"], { cwd });
+    expect(await run(queue)).toMatchObject({ code: 0, stdout: "found\n" });
+  });
+
+  test("a turn that takes too long ends with an error that says so", async () => {
+    const queue = await newQueue();
+    worker(queue, ["--max-turn-seconds", "1", "--", "sleep", "600"]);
+    const ended = await run(queue);
+    expect(ended.code).toBe(10);
+    expect(ended.stderr).toContain("error: The turn took longer than 1 s.");
+  });
+
+  test("flags of the sandbox are refused without it, and so is a program that it would not show", async () => {
+    const queue = await newQueue();
+    for (const words of [["--sandbox-network"], ["--sandbox-read", "/srv"]]) {
+      const { env } = queue;
+      const refused = await runCli(["worker", ...words, "--", "true"], { env });
+      expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("only mean something with --sandbox") });
+    }
+    const hidden = await runCli(["worker", "--sandbox", "bwrap", "--", "/srv/agent/run"], { env: queue.env });
+    expect(hidden).toMatchObject({ code: 2, stderr: expect.stringContaining("Show it: --sandbox-read /srv/agent") });
+  });
+
+  test.skipIf(!works.has("sandbox") || !works.has("memory"))(
+    "sandbox and limits hold for the command (skipped where bwrap or prlimit does not run)",
+    async () => {
+      const queue = await newQueue();
+      const shown = folderForTest();
+      writeFileSync(join(shown, "agent.sh"), "ulimit -t; ls /etc/shadow /home; cat $1/shown; id -u >/dev/null");
+      writeFileSync(join(shown, "shown"), "shown\n");
+      const words = ["--sandbox", "bwrap", "--sandbox-read", shown, "--cpu-seconds", "77", "--memory-mb", "512"];
+      worker(queue, [...words, "--", "sh", join(shown, "agent.sh"), shown]);
+      expect((await run(queue)).stdout).toBe("77\nshown\n");
+    },
+  );
 });
 
 describe("capstan run", () => {

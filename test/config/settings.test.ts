@@ -24,6 +24,11 @@ const VALID: Partial<Record<SettingName, fc.Arbitrary<string>>> = {
   workspaceRoot: fc.constantFrom("/tmp/w", "w"),
   logLevel: fc.constantFrom("debug", "silent"),
   output: fc.constantFrom("text", "jsonl"),
+  sandbox: fc.constantFrom("none", "bwrap"),
+  memoryMb: fc.integer({ min: 16, max: 65_536 }).map(String),
+  maxProcesses: fc.integer({ min: 1, max: 4_096 }).map(String),
+  cpuSeconds: fc.integer({ min: 1, max: 86_400 }).map(String),
+  maxTurnSeconds: fc.integer({ min: 1, max: 86_400 }).map(String),
 };
 const validText = (name: SettingName): fc.Arbitrary<string> =>
   VALID[name] ?? fc.constant((SETTINGS[name] as Setting).default ?? "missing an example");

@@ -12,7 +12,12 @@ export type Passage =
   /** The caller's connection breaks, and the server never hears of it. */
   | "lose_request"
   /** The caller is answered by the proxy. */
-  | { readonly status: number; readonly json?: unknown; readonly headers?: Record<string, string> }
+  | {
+      readonly status: number;
+      readonly json?: unknown;
+      readonly headers?: Record<string, string>;
+      readonly before?: () => Promise<unknown>;
+    }
   /** Passed after, and answered after, something else has happened. */
   | { readonly before?: () => Promise<unknown>; readonly after?: () => Promise<unknown> };
 
@@ -47,6 +52,7 @@ export async function faultyProxy(target: string): Promise<FaultyProxy> {
     const passage = proxy.route(request);
     if (passage === "lose_request") return void response.destroy();
     if (typeof passage === "object" && "status" in passage) {
+      await passage.before?.();
       response.writeHead(passage.status, { "content-type": "application/json", ...passage.headers });
       return void response.end(JSON.stringify(passage.json === undefined ? {} : passage.json));
     }

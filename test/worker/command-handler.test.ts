@@ -1,47 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { createCommandHandler, type OutputMode } from "../../src/worker/index.ts";
+import { createCommandHandler } from "../../src/worker/index.ts";
 import { eventually } from "../support/eventually.ts";
-import { runningWorker, type TestQueue, temporaryFolder, testQueue } from "./support/queue.ts";
-
-const sh = (script: string) => ["sh", "-c", script];
-const node = (script: string) => [process.execPath, "-e", script];
-
-const SECRETS = {
-  CAPSTAN_TOKEN: "secret-token",
-  CAPSTAN_ADMIN_TOKEN: "secret-admin",
-  CAPSTAN_DATABASE_URL: "postgres://secret",
-};
-
-interface Ran {
-  readonly queue: TestQueue;
-  readonly sessionId: string;
-  readonly workspaceRoot: string;
-  readonly replies: readonly string[];
-  readonly errors: readonly unknown[];
-}
-
-/** Runs one turn of a command to its end. */
-async function turnOf(command: readonly string[], output?: OutputMode, text = "hello"): Promise<Ran> {
-  const queue = await testQueue();
-  const workspaceRoot = await temporaryFolder();
-  const env = { PATH: process.env.PATH, KEPT: "kept", ...SECRETS };
-  await runningWorker(queue, { workspaceRoot, handler: createCommandHandler({ command, env, output }) });
-  const { id } = await queue.newSession(text);
-  await queue.untilIdle(id);
-  const errors = (await queue.events(id, "session.error")).map((event) => event.error);
-  return { queue, sessionId: id, workspaceRoot, replies: await queue.replies(id), errors };
-}
-
-const processIsGone = (pid: number) => {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return;
-  }
-  throw new Error(`process ${pid} is still there`);
-};
+import { node, processIsGone, sh, turnOf } from "./support/command.ts";
+import { runningWorker, temporaryFolder, testQueue } from "./support/queue.ts";
 
 test("the command reads the turn as JSON, and each line that it writes becomes a message", async () => {
   const { queue, replies, errors, sessionId } = await turnOf(
@@ -93,7 +56,7 @@ test("a command that cannot be started is reported, and the worker goes on", asy
 });
 
 test("a command that never reads its input does not fail because of that", async () => {
-  const { replies, errors } = await turnOf(sh("exec <&-; echo fine"), "text", "x".repeat(500_000));
+  const { replies, errors } = await turnOf(sh("exec <&-; echo fine"), {}, "x".repeat(500_000));
   expect(replies).toEqual(["fine"]);
   expect(errors).toEqual([]);
 });
@@ -112,7 +75,7 @@ test("in jsonl mode a line is an event; what is none is told, and kept as text",
     `{"type":"agent.message","content":"no blocks"}`,
     `{"type":"agent.message","content":[{"type":"text","text":"two"}]}`,
   ];
-  const { queue, replies, errors, sessionId } = await turnOf(["printf", "%s\\n", ...lines], "jsonl");
+  const { queue, replies, errors, sessionId } = await turnOf(["printf", "%s\\n", ...lines], { output: "jsonl" });
   expect(replies).toEqual(["one", lines[2], lines[3], lines[4], "two"]);
   expect(errors).toMatchObject([
     { type: "invalid_output", message: expect.stringContaining("it is not JSON") },
@@ -127,7 +90,9 @@ test("in jsonl mode a line is an event; what is none is told, and kept as text",
 test("an event that only the server can refuse takes none of its neighbours with it", async () => {
   const result = `{"type":"user.tool_result","tool_use_id":"evt_${"0".repeat(32)}"}`;
   const message = `{"type":"agent.message","content":[{"type":"text","text":"after"}]}`;
-  const { queue, replies, errors, sessionId } = await turnOf(["printf", "%s\\n", result, result, message], "jsonl");
+  const { queue, replies, errors, sessionId } = await turnOf(["printf", "%s\\n", result, result, message], {
+    output: "jsonl",
+  });
   expect(await queue.events(sessionId, "user.tool_result")).toHaveLength(1);
   expect(replies).toEqual([result, "after"]);
   expect(errors).toMatchObject([{ type: "invalid_output", message: expect.stringContaining("answered already") }]);

@@ -1,6 +1,6 @@
 import { CapstanClient } from "../../client/index.ts";
 import { findConnection } from "../connection.ts";
-import { checkNode, checkServer, checkToken, type Finding, noToken } from "../doctor/checks.ts";
+import { checkNode, checkProtections, checkServer, checkToken, type Finding, noToken } from "../doctor/checks.ts";
 import { REQUIRED_NODE } from "../doctor/required-node.ts";
 import type { Io } from "../io.ts";
 import { paint } from "../output/colour.ts";
@@ -24,6 +24,7 @@ export const doctor = command({
       const client = new CapstanClient({ baseUrl: url, token });
       findings.push(...(await checkToken(client, connection, settings.environment)));
     }
+    findings.push(...(await checkProtections()));
     const ok = findings.every(({ status }) => status !== "fail");
     if (options.json) showJson(io, { ok, findings });
     else show(io, findings);

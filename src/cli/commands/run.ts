@@ -80,9 +80,10 @@ async function followTurn(
   return "failed";
 }
 
-/** How the turn has ended, when this event is its end. */
+/** How the turn has ended, when this event is its end; the session may go on running, with a worker that waits for more. */
 export function endOf(event: SessionEvent): ExitName | undefined {
   if (event.type === "session.status_terminated") return "cancelled";
+  if (event.type === "span.turn_end") return "ok";
   if (event.type !== "session.status_idle") return undefined;
   const { type } = (event.stop_reason ?? {}) as { type?: unknown };
   if (type === "cancelled" || type === "retries_exhausted") return type;

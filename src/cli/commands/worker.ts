@@ -1,4 +1,5 @@
 import { someText } from "../../config/schemas.ts";
+import { confinement, locatedCommand, SANDBOX_OPTIONS } from "../confinement.ts";
 import { checkedEnvironment, findConnection, noToken } from "../connection.ts";
 import { CommandError } from "../exit-codes.ts";
 import { createCommandWorker, runWorker } from "../run-worker.ts";
@@ -11,7 +12,12 @@ export const worker = command({
   summary: "Run a worker: it takes sessions from an environment and runs a command for each turn",
   details: `Runs a worker. For each turn of a session the command is started in the session's own folder; it reads the turn as one JSON
 object ({"work", "session", "events"}) from standard input, and what it writes to standard output becomes events of the
-session. Exit code 0 is success. SIGTERM tells the command to finish; it is killed when its time is over.
+session. Exit code 0 is success. SIGTERM tells the command to finish; it is killed when its time is over. Messages that
+come while it runs are the next run's.
+
+Of the worker's tokens the command gets none; CAPSTAN_WORK_TOKEN is good for this item and its session alone. Without
+--sandbox, what the command has started is killed with its process group at the end of the turn, and only a process that
+left the group lives on; with --sandbox bwrap, nothing does.
 
 SIGTERM or Ctrl-C stops the worker gracefully: it takes no more sessions, and gives those back that do not finish in time.
 A second signal gives all of them back at once. What happens is told on standard error.`,
@@ -27,13 +33,19 @@ A second signal gives all of them back at once. What happens is told on standard
       summary:
         "Do not run the environment's setup script first: who may change the environment cannot run programs here then.",
     },
+    ...SANDBOX_OPTIONS,
     json: { kind: "switch", flags: "--json", summary: "Tell what happens as JSON lines." },
   },
   examples: [
     { command: "capstan worker --environment env_… -- ./agent.sh", does: "One session at a time" },
     {
-      command: "capstan worker --environment env_… --concurrency 4 --output jsonl -- node agent.js",
+      command: "capstan worker --environment env_… --concurrency 4 --output jsonl -- node $PWD/agent.js",
       does: "Four at once; the command writes events",
+    },
+    {
+      command:
+        "capstan worker --environment env_… --sandbox bwrap --sandbox-read /srv/agent --memory-mb 2048 -- /srv/agent/run",
+      does: "Strangers' requests: no other session's files, no network, at most 2 GiB for each process",
     },
   ],
   exits: [...CALL_EXITS, "interrupted", "terminated"],
@@ -49,10 +61,12 @@ A second signal gives all of them back at once. What happens is told on standard
         "`capstan env list` shows the environments and their ids.",
       );
     }
-    const { workerId, ttlSeconds } = settings;
+    const { workerId, ttlSeconds, maxTurnSeconds } = settings;
+    const { skipSetupScript, json } = options;
     const made = await createCommandWorker(io, {
-      ...{ baseUrl: url, token, environmentId: checkedEnvironment(environment), workerId, ttlSeconds },
-      ...{ command, settings, ...options },
+      ...{ baseUrl: url, token, environmentId: checkedEnvironment(environment), workerId, ttlSeconds, maxTurnSeconds },
+      confinement: await confinement(io, settings, options, locatedCommand(command)),
+      ...{ command, settings, skipSetupScript, json },
     });
     if (!options.json) io.err.write(`Worker ${made.workerId} serves ${environment} at ${url}\n`);
     const forced = await runWorker(made);

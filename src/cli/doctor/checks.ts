@@ -95,6 +95,14 @@ export function checkClock(date: string | null, now: number): Finding {
   return found("clock", "warn", detail, next);
 }
 
+/** What a worker on this machine can hold its commands to. */
+export async function checkProtections(): Promise<Finding[]> {
+  // Loaded here, because other commands have no use for it.
+  const { probeProtections } = await import("../../worker/index.ts");
+  const protections = await probeProtections();
+  return protections.map(({ name, inForce, message }) => found(name, inForce ? "ok" : "warn", message));
+}
+
 export function noToken(reason: string): Finding {
   return found("token", "fail", reason, "Set CAPSTAN_TOKEN; `capstan token create` makes a token with an admin token.");
 }

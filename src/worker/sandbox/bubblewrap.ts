@@ -1,4 +1,4 @@
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 
 export const BUBBLEWRAP = "bwrap";
 
@@ -30,6 +30,11 @@ const CONFIGURATION = [
   "/etc/ssl/openssl.cnf",
   "/etc/terminfo",
 ];
+/**
+ * Node may live outside of /usr (nvm, asdf): agents written for it must still find it. Not its whole prefix, which for
+ * ~/bin/node is a home folder.
+ */
+const NODE = [process.execPath, join(dirname(dirname(process.execPath)), "lib", "node_modules")];
 const NAME_RESOLUTION = ["/etc/hosts", "/etc/nsswitch.conf", "/etc/resolv.conf", "/etc/services"];
 
 /**
@@ -37,8 +42,9 @@ const NAME_RESOLUTION = ["/etc/hosts", "/etc/nsswitch.conf", "/etc/resolv.conf",
  * environment of the process and never stand in the arguments, which every user of the machine can read.
  */
 export function bubblewrapPrefix({ workspace, network, readable }: BubblewrapOptions): readonly string[] {
-  const visible = [...SYSTEM, ...CONFIGURATION, ...(network ? NAME_RESOLUTION : []), nodePrefix(), ...readable];
+  const visible = [...SYSTEM, ...CONFIGURATION, ...(network ? NAME_RESOLUTION : []), ...NODE, ...readable];
   return [
+    ...DEAF,
     BUBBLEWRAP,
     "--unshare-all",
     ...(network ? ["--share-net"] : []),
@@ -58,11 +64,20 @@ export function bubblewrapPrefix({ workspace, network, readable }: BubblewrapOpt
     "--chdir",
     workspace,
     "--",
+    ...HEARING,
   ];
 }
 
-/** Node may live outside of /usr (nvm, asdf): agents written for it must still find it. */
-const nodePrefix = (): string => dirname(dirname(process.execPath));
+/**
+ * A request to end goes to the whole process group. Bubblewrap would die of it, and take the command with it before that
+ * could finish; so it ignores the signal, which is inherited, and the command hears it again.
+ */
+const DEAF = ["sh", "-c", `trap "" TERM; exec "$@"`, "sh"];
+const HEARING = ["env", "--default-signal=TERM"];
+
+/** Whether a command in the sandbox sees what is at this absolute path, besides its workspace. */
+export const isVisible = (path: string, readable: BubblewrapOptions["readable"]): boolean =>
+  [...SYSTEM, ...NODE, ...readable].some((folder) => `${path}/`.startsWith(`${folder}/`));
 
 /** The variables that a sandboxed command keeps: those that say how to run, none that say who or where we are. */
 export function sandboxVariables(

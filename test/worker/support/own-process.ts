@@ -17,7 +17,7 @@ export interface WorkerProcess {
 /** A worker in a process of its own, in the middle of a session. It is gone when the test has ended. */
 export async function workerProcess(
   queue: TestQueue,
-  mode: "wait" | "block" | "talk" | "astray",
+  mode: "wait" | "block" | "talk" | "astray" | "flood",
 ): Promise<WorkerProcess> {
   const args = [mode, queue.url, queue.environmentId, await temporaryFolder()];
   const child = spawn(process.execPath, ["--import", TYPESCRIPT, PROCESS, ...args], {

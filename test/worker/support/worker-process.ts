@@ -1,11 +1,23 @@
 /** A worker in a process of its own, for tests that kill, suspend or block it. Tells what happens to it as lines. */
-import { createWorker, type Handler, textOf } from "../../../src/worker/index.ts";
+import { createCommandHandler, createWorker, type Handler, textOf } from "../../../src/worker/index.ts";
 
 const [mode = "", baseUrl = "", environmentId = "", workspaceRoot = ""] = process.argv.slice(2);
 
 const reply = (text: string) => ({ type: "agent.message", content: [{ type: "text", text }] });
 
+const flood = createCommandHandler({
+  command: ["sh", "-c", "head -c 200000000 /dev/zero | tr '\\0' x"],
+  env: { PATH: process.env.PATH },
+});
+
 const HANDLERS: Readonly<Record<string, Handler>> = {
+  /** Writes 200 MB in one line, and tells what that took. */
+  flood: async (context) => {
+    const before = process.memoryUsage().rss;
+    await flood(context);
+    const grown = process.resourceUsage().maxRSS * 1_024 - before;
+    console.log(`memory grew by ${Math.round(grown / 1_048_576)} MB`);
+  },
   /** Answers each message and waits for the next one. */
   talk: async ({ input, say }) => {
     for await (const event of input) await say(`You said: ${textOf(event)}`);
