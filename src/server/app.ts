@@ -32,6 +32,21 @@ declare module "fastify" {
   }
 }
 
+/**
+ * Requests are checked against the operations table. Without this, Fastify loads two schema compilers of its own at each
+ * start and never uses them.
+ */
+const NO_SCHEMA_COMPILERS = {
+  compilersFactory: {
+    buildValidator: () => neverCalled,
+    buildSerializer: () => neverCalled,
+  },
+};
+
+function neverCalled(): never {
+  throw new Error("A route must not have a schema of Fastify's.");
+}
+
 const DRAINING: Fault = {
   kind: "unavailable",
   message: "This server is shutting down. Try again.",
@@ -43,6 +58,7 @@ export function createApp(parts: AppParts): FastifyInstance {
   const { limits } = parts;
   const app = Fastify({
     logger: false,
+    schemaController: NO_SCHEMA_COMPILERS,
     genReqId: requestId,
     requestIdHeader: false,
     bodyLimit: LIMITS.bodyBytes,

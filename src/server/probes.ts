@@ -16,7 +16,8 @@ export interface ProbeParts {
 /** What sits outside of the API, for load balancers, monitors and tools. None of it shows data. */
 export function addProbes(app: FastifyInstance, parts: ProbeParts): void {
   const { store, metrics, version, draining } = parts;
-  const document = JSON.stringify(openApiDocument(version));
+  // Made when it is first asked for: it takes a noticeable part of the time that a server needs to start.
+  let document: string | undefined;
   const metricsHash = parts.metricsToken === undefined ? undefined : hashSecret(parts.metricsToken);
 
   app.get("/healthz", { config: { operation: "healthz" } }, (_request, reply) => {
@@ -38,6 +39,7 @@ export function addProbes(app: FastifyInstance, parts: ProbeParts): void {
   });
 
   app.get("/openapi.json", { config: { operation: "openapi" } }, (_request, reply) => {
+    document ??= JSON.stringify(openApiDocument(version));
     reply.header("content-type", "application/json; charset=utf-8").send(document);
   });
 
