@@ -50,7 +50,7 @@ const pause = (random: () => number, ms: number) =>
 test.each([
   {
     over: "a database on this machine",
-    ...{ events: 10_000, connections: 1_000, openMs: 20, pace: { eventsPerCall: 40, pauseMs: 0 } },
+    ...{ events: 10_000, connections: 1_000, openMs: 10, pace: { eventsPerCall: 40, pauseMs: 0 } },
     wrap: undefined,
   },
   {

@@ -88,7 +88,7 @@ export async function openStream(
   };
   if (deaf !== true) listen();
   onTestFinished(() => void response.destroy());
-  const ids = () => received.blocks.flatMap((block) => /^id: (\S+)\n/.exec(block)?.[1] ?? []);
+  const ids = () => [...received.ids];
   return {
     status: response.statusCode ?? 0,
     headers: response.headers,
@@ -98,9 +98,10 @@ export async function openStream(
     ids,
     atLeast: (count) =>
       eventually(() => {
-        const found = ids();
-        if (found.length >= count) return found;
-        throw new Error(`${found.length} of ${count} events have come${over ? ", and the stream has ended" : ""}`);
+        if (received.ids.length >= count) return ids();
+        throw new Error(
+          `${received.ids.length} of ${count} events have come${over ? ", and the stream has ended" : ""}`,
+        );
       }),
     closed,
     isClosed: () => over,
@@ -119,6 +120,7 @@ export async function openStream(
 /** What is separated by blank lines, taken apart as it comes: a large event costs its length once. */
 class Blocks {
   readonly blocks: string[] = [];
+  readonly ids: string[] = [];
   #rest: Buffer[] = [];
 
   push(bytes: Buffer): void {
@@ -127,7 +129,11 @@ class Blocks {
     const all = Buffer.concat(this.#rest);
     // Cut between bytes, not characters: the last one may not be whole yet.
     const end = all.lastIndexOf("\n\n");
-    if (end >= 0) this.blocks.push(...all.toString("utf8", 0, end).split("\n\n"));
+    for (const block of end < 0 ? [] : all.toString("utf8", 0, end).split("\n\n")) {
+      this.blocks.push(block);
+      const [, id] = /^id: (\S+)\n/.exec(block) ?? [];
+      if (id !== undefined) this.ids.push(id);
+    }
     this.#rest = [end < 0 ? all : all.subarray(end + 2)];
   }
 
