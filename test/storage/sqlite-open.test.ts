@@ -31,6 +31,7 @@ describe("opening a data folder", () => {
     expect(schema).toBe(readMigrations("sqlite").length);
     expect(database.prepare("PRAGMA synchronous").get()).toEqual({ synchronous: 2 });
     expect(database.prepare("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
+    expect((await stat(join(folder, `${DATABASE_FILE}-wal`))).mode & 0o777).toBe(0o600);
     closeFile(database);
     expect((await stat(folder)).mode & 0o777).toBe(0o700);
     expect((await stat(join(folder, DATABASE_FILE))).mode & 0o777).toBe(0o600);

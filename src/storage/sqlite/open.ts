@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { pendingMigrations, readMigrations } from "../migrate.ts";
 import { StoreRefused } from "../store.ts";
@@ -17,6 +17,8 @@ export async function openDatabase(dataDir: string): Promise<{ database: Databas
   try {
     // Sessions and token hashes are for the operator's eyes only.
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    // Made with these permissions before SQLite opens it: the files that SQLite puts beside it get the same.
+    closeSync(openSync(file, "a", 0o600));
     database = await openFile(file);
     // EXCLUSIVE before WAL: the lock is held from the first read on, and needs no shared memory. It ends with the process.
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
