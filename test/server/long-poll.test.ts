@@ -166,7 +166,10 @@ test("a waiting poll of an environment that is deleted ends with its time, and t
   const waiting = api.poll(environment, { query: { block_ms: 300 } });
   await parked(1);
   ok(await server.call("DELETE", `/environments/${environment}`));
-  expect(ok(await waiting)).toBeNull();
+  const answer = await waiting;
+  // On a distant database its first look may have come after the deletion.
+  if (answer.status === 404) refused(answer, 404, "not_found_error");
+  else expect(ok(answer)).toBeNull();
   refused(await api.poll(environment), 404, "not_found_error");
 });
 

@@ -56,8 +56,8 @@ export class PostgresBackend implements Backend {
     try {
       return await this.#parts.connections.use(async (client) => {
         const loaded = await rollingBack(client, () => this.#load(client, needs, locks));
-        const changes = await rollingBack(client, async () => decide(loaded));
-        if (locks.extend(changes, (id) => isLocked(loaded, id))) {
+        const changes = await rollingBack(client, () => this.#decide(client, loaded, locks, decide));
+        if (changes === undefined) {
           await client.query("ROLLBACK");
           return "again";
         }
@@ -69,6 +69,22 @@ export class PostgresBackend implements Backend {
       if (isRolledBack(error)) return error as Error;
       throw error;
     }
+  }
+
+  /** The changes, or `undefined` when they need a lock that somebody else has. */
+  async #decide(
+    client: Client,
+    loaded: LoadedRows,
+    locks: Locks,
+    decide: (loaded: Loaded) => Changes,
+  ): Promise<Changes | undefined> {
+    for (let round = 1; round <= MAX_ATTEMPTS; round++) {
+      const changes = decide(loaded);
+      const missing = locks.extend(changes, (id) => isLocked(loaded, id));
+      if (missing === undefined) return changes;
+      if (!(await this.#parts.loader.lockMore(client, loaded, missing))) return undefined;
+    }
+    return undefined;
   }
 
   #load(client: Client, needs: Needs, locks: Locks): Promise<LoadedRows> {

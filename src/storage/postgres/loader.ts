@@ -4,7 +4,7 @@ import type { Row, Value } from "../rows/index.ts";
 import { arrayOf } from "./arrays.ts";
 import { answersOf, type Client, type Connections, type QueryResult, together } from "./connection.ts";
 import { LoadedRows } from "./loaded.ts";
-import { ENVIRONMENT_LOCKS, environmentKey, type Locks } from "./locks.ts";
+import { ENVIRONMENT_LOCKS, environmentKey, type Locks, type MissingLocks } from "./locks.ts";
 import type { ReadSql } from "./read-sql.ts";
 import type { PgTables, Sql } from "./tables.ts";
 
@@ -37,6 +37,27 @@ export class Loader {
     return loaded;
   }
 
+  /** Locks more rows, and reads them again, without waiting for anybody. Returns whether it got them all. */
+  async lockMore(client: Client, loaded: LoadedRows, missing: MissingLocks): Promise<boolean> {
+    if (missing.environments.length + missing.agents.length > 0) return false;
+    const statements = together(client, () => {
+      const sent = new Statements(this.#connections, client);
+      sent.addFor(new Set(missing.sessions), this.#sql.tryLockSessions, (rows) => loaded.sessions.add(rows, true));
+      sent.addFor(new Set(missing.works), this.#sql.tryLockWorks, (rows) => loaded.works.add(rows, true));
+      this.#readNow(sent, loaded);
+      return sent;
+    });
+    await statements.done();
+    const { sessions, works } = missing;
+    return sessions.every((id) => loaded.sessions.isLocked(id)) && works.every((id) => loaded.works.isLocked(id));
+  }
+
+  #readNow(statements: Statements, loaded: LoadedRows): void {
+    statements.add(this.#sql.now, [this.#clock?.now() ?? null], ([row]) => {
+      loaded.now = row?.now as number;
+    });
+  }
+
   #send(statements: Statements, loaded: LoadedRows, needs: Needs, locks: Locks): void {
     const fixedNow = this.#clock?.now() ?? null;
     // In the order of `Locks`. Whatever is only read comes after the locks that keep it still.
@@ -45,9 +66,7 @@ export class Loader {
     if (needs.sweepLimit > 0) this.#due(statements, loaded, needs.sweepLimit, fixedNow);
     this.#others(statements, loaded, needs, locks);
     if (needs.claims.length > 0) this.#claims(statements, loaded, needs, locks, fixedNow);
-    statements.add(this.#sql.now, [fixedNow], ([row]) => {
-      loaded.now = row?.now as number;
-    });
+    this.#readNow(statements, loaded);
   }
 
   #environmentLocks(statements: Statements, needs: Needs, locks: Locks): void {

@@ -1,5 +1,13 @@
 import type { Changes, Needs } from "../../core/unit.ts";
 
+/** Rows that a batch wants to change and has not locked, by id. */
+export interface MissingLocks {
+  readonly environments: readonly string[];
+  readonly sessions: readonly string[];
+  readonly works: readonly string[];
+  readonly agents: readonly string[];
+}
+
 /**
  * What a batch locks, and in which order. Every transaction of every server takes its locks in this one order, and waits
  * for none outside of it, so that no two can wait for each other:
@@ -16,7 +24,7 @@ import type { Changes, Needs } from "../../core/unit.ts";
  * Not everything that is read is locked. An item's state is changed by whoever holds its row, an event is appended by
  * whoever holds the session's row, and what only reads the other row reads it without a lock: a heartbeat need not wait
  * for a message, and a message never keeps an item from being claimed. When a batch turns out to change a row that it has
- * not locked, it is decided again with that row locked from the start.
+ * not locked, it takes the lock if that is free, and is decided again; else it begins anew with that row locked in turn.
  */
 export class Locks {
   readonly environments = new Set<string>();
@@ -32,22 +40,21 @@ export class Locks {
     this.tokens = needs.tokens;
   }
 
-  /** Adds what a batch wants to change without having locked it. Returns whether there was anything. */
-  extend(changes: Changes, locked: (id: string) => boolean): boolean {
-    let missing = false;
-    for (const [set, changed] of [
-      [this.environments, changes.environments],
-      [this.sessions, changes.sessions],
-      [this.works, changes.works],
-      [this.agents, changes.agents],
-    ] as const) {
-      for (const id of changed.keys()) {
+  /** Adds what a batch wants to change without having locked it. Returns what that is, or `undefined` for nothing. */
+  extend(changes: Changes, locked: (id: string) => boolean): MissingLocks | undefined {
+    const missing = { environments: [], sessions: [], works: [], agents: [] } as {
+      [K in keyof MissingLocks]: string[];
+    };
+    let any = false;
+    for (const kind of ["environments", "sessions", "works", "agents"] as const) {
+      for (const id of changes[kind].keys()) {
         if (changes.created.has(id) || locked(id)) continue;
-        set.add(id);
-        missing = true;
+        missing[kind].push(id);
+        this[kind].add(id);
+        any = true;
       }
     }
-    return missing;
+    return any ? missing : undefined;
   }
 }
 

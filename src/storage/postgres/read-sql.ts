@@ -43,6 +43,8 @@ export function readSql(schema: string, tables: PgTables) {
        CROSS JOIN LATERAL (SELECT ${session} FROM ${schema}.session AS kept WHERE kept.id = asked.id ${LOCK}) AS found`,
     ),
     lockWorks: sql("lock_works", byIds(current, work, LOCK)),
+    tryLockSessions: sql("try_lock_sessions", byIds(`${schema}.session`, session, `${LOCK} SKIP LOCKED`)),
+    tryLockWorks: sql("try_lock_works", byIds(current, work, `${LOCK} SKIP LOCKED`)),
     lockRetired: sql("lock_retired", byIds(`${schema}.work_retired`, work, LOCK)),
     lockTokens: sql("lock_tokens", byIds(`${schema}.token`, tables.token.columns("kept"), LOCK)),
     lockAgents: sql("lock_agents", byIds(`${schema}.agent`, tables.agent.columns("kept"), LOCK)),

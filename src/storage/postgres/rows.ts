@@ -17,6 +17,7 @@ export class Rows<Record extends { readonly id: string }> {
       const id = row.id as string;
       if (!locked && this.#rows.has(id)) continue;
       this.#rows.set(id, row);
+      this.#records.delete(id);
       if (locked) this.#locked.add(id);
     }
   }
