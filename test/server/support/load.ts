@@ -13,6 +13,8 @@ export interface Load {
   readonly environment: string;
   readonly history: History;
   readonly random: () => number;
+  /** How often a worker gives its item back. */
+  readonly releases: number;
   /** Set when nothing more will come. */
   ended: boolean;
 }
@@ -60,9 +62,9 @@ async function turn(load: Load, item: Work, worker: string): Promise<void> {
   if (chance(0.2)) acks.push(on(load, "ack", item, own));
   if (chance(0.2)) acks.push(on(load, "ack", item, { worker: `intruder of ${worker}` }));
   await Promise.all(acks);
-  if (chance(0.1)) return void (await on(load, "release", item, own, { body: {} }));
+  if (chance(load.releases)) return void (await on(load, "release", item, own, { body: {} }));
   const last = await beats(load, item, worker, chance(0.3));
-  if (chance(0.1)) return void (await on(load, "release", item, own, { body: {} }));
+  if (chance(load.releases)) return void (await on(load, "release", item, own, { body: {} }));
   if (chance(0.2)) await on(load, "update", item, {}, { body: { metadata: { [worker]: "was here" } } });
   if (chance(0.3)) await load.api.send(item.data.id, [REPLY], { worker });
   if (chance(0.1)) await on(load, "heartbeat", item, { worker: `intruder of ${worker}`, ...expected(last) });
