@@ -2,11 +2,12 @@
 import { parseArgs } from "node:util";
 import { cycle } from "./scenarios/cycle.mjs";
 import { start } from "./scenarios/start.mjs";
+import { stream } from "./scenarios/stream.mjs";
 import { waiters } from "./scenarios/waiters.mjs";
 import { writeDocs } from "./support/docs.mjs";
 import { report } from "./support/results.mjs";
 
-const SCENARIOS = { cycle, waiters, start };
+const SCENARIOS = { cycle, waiters, stream, start };
 
 const usage = () =>
   [

@@ -3,9 +3,10 @@
  * answers each with a message.
  */
 import { CycleLoad } from "./cycle.mjs";
+import { StreamLoad } from "./stream.mjs";
 import { WaitersLoad } from "./waiters.mjs";
 
-const KINDS = { cycle: CycleLoad, waiters: WaitersLoad };
+const KINDS = { cycle: CycleLoad, waiters: WaitersLoad, stream: StreamLoad };
 const loads = new Map();
 
 const ACTIONS = {

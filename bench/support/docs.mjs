@@ -2,12 +2,13 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { cycleTable } from "../tables/cycle.mjs";
 import { startTable } from "../tables/start.mjs";
+import { streamTable } from "../tables/stream.mjs";
 import { waitersTable } from "../tables/waiters.mjs";
 import { ROOT } from "./machine.mjs";
 import { keptResult } from "./results.mjs";
 
 const FILE = `${ROOT}docs/benchmarks.md`;
-const TABLES = { cycle: cycleTable, waiters: waitersTable, start: startTable };
+const TABLES = { cycle: cycleTable, waiters: waitersTable, stream: streamTable, start: startTable };
 
 /** Brings the page up to date. Returns whether it was. */
 export function writeDocs({ check }) {
