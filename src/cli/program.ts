@@ -21,6 +21,8 @@ export function buildProgram(io: Io, execute: Execute): Command {
     .version(VERSION, "-V, --version", "Print the version.")
     .helpOption("-h, --help", "Print help.")
     .helpCommand(false)
+    // What follows the name of a command is that command's to read, also where another one is above it.
+    .enablePositionalOptions()
     .configureOutput({ writeOut: io.out.write, writeErr: io.err.write, outputError: () => undefined })
     .configureHelp({ showGlobalOptions: false })
     .exitOverride()
@@ -29,7 +31,8 @@ export function buildProgram(io: Io, execute: Execute): Command {
   for (const spec of COMMANDS) {
     const [first = "", second] = spec.path.split(" ");
     const parent = second === undefined ? program : topicOf(program, topics, first);
-    addCommand(parent, second ?? first, spec, io, execute);
+    const parser = addCommand(parent, second ?? first, spec, io, execute);
+    if (second === undefined) topics.set(first, parser.helpCommand(false).enablePositionalOptions());
   }
   program
     .command("help")
@@ -60,11 +63,12 @@ function topicOf(program: Command, topics: Map<string, Command>, name: string): 
   return topic;
 }
 
-function addCommand(parent: Command, name: string, spec: AnyCommand, io: Io, execute: Execute): void {
+function addCommand(parent: Command, name: string, spec: AnyCommand, io: Io, execute: Execute): Command {
   const parser = parent
     .command(name)
     .summary(spec.summary)
-    .description(spec.details ?? spec.summary);
+    .description(spec.details ?? spec.summary)
+    .usage(["[options]", ...Object.values(spec.arguments ?? {}).map(({ usage }) => usage)].join(" "));
   for (const argument of Object.values(spec.arguments ?? {})) parser.argument(argument.usage, argument.summary);
   for (const option of Object.values(spec.options ?? {})) parser.addOption(parserOption(option));
   for (const settingName of settingsOf(spec.group)) {
@@ -77,11 +81,13 @@ function addCommand(parent: Command, name: string, spec: AnyCommand, io: Io, exe
     const given = received.slice(0, Object.keys(spec.arguments ?? {}).length);
     await execute(spec, () => callOf(spec, given, parser.opts(), io));
   });
+  return parser;
 }
 
 /** The command that words from the command line name, however wrong the rest of them is. */
 export const namedCommand = (words: readonly string[]): AnyCommand | undefined =>
-  COMMANDS.find(({ path }) => path.split(" ").every((word, index) => words[index] === word));
+  // The last one: a command below another one stands after it.
+  COMMANDS.findLast(({ path }) => path.split(" ").every((word, index) => words[index] === word));
 
 function parserOption(spec: OptionSpec): Option {
   if (spec.kind !== "values") return new Option(spec.flags, spec.summary);

@@ -53,7 +53,7 @@ function section(spec: AnyCommand): string {
       : `\`\`\`sh\n${spec.examples.map(({ command, does }) => `# ${does}\n${command}`).join("\n")}\n\`\`\``,
   ];
   const heading = topic === spec.path || COMMANDS.find((other) => other.path.startsWith(`${topic} `)) !== spec;
-  const intro = heading ? "" : `${TOPICS[topic]}.\n\n`;
+  const intro = heading || TOPICS[topic] === undefined ? "" : `${TOPICS[topic]}.\n\n`;
   return `${intro}${parts.filter((part) => part !== "").join("\n\n")}\n`;
 }
 

@@ -14,7 +14,8 @@ type Shared = "concurrency" | "graceSeconds" | "output" | "workspaceRoot" | "dat
 export interface CommandWorker
   extends Pick<WorkerOptions, "baseUrl" | "token" | "environmentId" | "workerId" | "ttlSeconds" | "maxTurnSeconds"> {
   readonly command: readonly string[];
-  readonly confinement?: Confinement;
+  /** What the command may see and use; `hand_off` for one that starts something which takes the session over. */
+  readonly confinement?: Confinement | "hand_off";
   readonly settings: Pick<SettingsFor<"worker">, Shared>;
   readonly skipSetupScript: boolean;
   readonly json: boolean;
@@ -27,22 +28,28 @@ export interface CommandWorker
  */
 export async function createCommandWorker(io: Io, options: CommandWorker): Promise<Worker> {
   const { settings, command: given, confinement, json, skipSetupScript, ...rest } = options;
-  const command = locatedCommand(given);
   // Loaded here, because other commands have no use for it.
-  const { createCommandHandler, createWorker } = await import("../worker/index.ts");
-  const env = withoutSecrets(io.environment);
+  const { createCommandHandler, createHandOffHandler, createWorker } = await import("../worker/index.ts");
+  const line = { command: locatedCommand(given), env: withoutSecrets(io.environment) };
   return createWorker({
     ...rest,
-    handler: createCommandHandler({ command, env, output: settings.output, confinement }),
+    handler:
+      confinement === "hand_off"
+        ? createHandOffHandler(line)
+        : createCommandHandler({ ...line, output: settings.output, confinement }),
     concurrency: settings.concurrency,
     graceSeconds: settings.graceSeconds,
-    workspaceRoot: workspaceRoot(settings),
-    setup: skipSetupScript ? undefined : { env },
+    workspaceRoot: workspaceFolder(settings),
+    setup: skipSetupScript ? undefined : { env: line.env },
     onEvent: reportWorker(io, json),
   });
 }
 
-function workspaceRoot({ workspaceRoot, dataDir }: Pick<SettingsFor<"worker">, Shared>): string {
+/** The folder of all workspaces. @throws CommandError when it cannot be made */
+export function workspaceFolder({
+  workspaceRoot,
+  dataDir,
+}: Pick<SettingsFor<"attach">, "workspaceRoot" | "dataDir">): string {
   const folder = resolve(workspaceRoot ?? join(dataDir, "workspaces"));
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -56,25 +63,33 @@ function workspaceRoot({ workspaceRoot, dataDir }: Pick<SettingsFor<"worker">, S
   }
 }
 
+/** What runs until it has nothing more to do, or is told to end. */
+interface Stoppable<T> {
+  run(): Promise<T>;
+  drain(): unknown;
+  abort(): unknown;
+}
+
 /**
- * Runs a worker until it is told to stop. The first signal lets its sessions finish within the grace period, the second
- * one ends them now, and a third one does not even wait for that.
+ * Runs until the end. The first signal lets what is under way finish within the grace period, the second one ends it now,
+ * and a third one does not even wait for that.
  *
- * @returns the second signal, when there was one
+ * @returns what the run came to, and the second signal, when there was one
  */
-export async function runWorker(worker: Worker): Promise<StopSignal | undefined> {
+export async function runUntilStopped<T>(
+  stoppable: Stoppable<T>,
+): Promise<{ readonly result: T; readonly forced: StopSignal | undefined }> {
   let forced: StopSignal | undefined;
   const deaf = onStopSignals(
-    () => void worker.drain(),
+    () => void stoppable.drain(),
     (signal) => {
       if (forced !== undefined) exitNow(signal);
       forced = signal;
-      void worker.abort();
+      void stoppable.abort();
     },
   );
   try {
-    await worker.run();
-    return forced;
+    return { result: await stoppable.run(), forced };
   } finally {
     deaf();
   }

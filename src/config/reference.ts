@@ -5,6 +5,7 @@ const GROUP_TITLES: Readonly<Record<string, string>> = {
   serve: "`serve`",
   dev: "`dev`",
   worker: "`worker`",
+  attach: "`worker attach`",
   client: "commands that call a server",
   queue: "commands that work in one environment",
 };

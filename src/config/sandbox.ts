@@ -15,7 +15,7 @@ export const SANDBOX_SETTINGS = {
     schema: choice(["none", "bwrap"]),
     summary:
       "With bwrap, the command sees its session's folder, the system read-only and a /tmp of its own, and nothing else.",
-    groups: ["worker"],
+    groups: ["worker", "attach"],
   }),
   memoryMb: setting({
     flag: "--memory-mb",
@@ -23,7 +23,7 @@ export const SANDBOX_SETTINGS = {
     placeholder: "<MiB>",
     schema: wholeNumber(16, 1_048_576),
     summary: "Memory that each process of the command may allocate for itself; left out, as much as there is.",
-    groups: ["worker"],
+    groups: ["worker", "attach"],
   }),
   maxProcesses: setting({
     flag: "--max-processes",
@@ -32,7 +32,7 @@ export const SANDBOX_SETTINGS = {
     schema: wholeNumber(1, 1_000_000),
     summary:
       "Processes and threads that the worker's user may have at once, all of its programs counted; root has no such limit.",
-    groups: ["worker"],
+    groups: ["worker", "attach"],
   }),
   cpuSeconds: setting({
     flag: "--cpu-seconds",
@@ -40,7 +40,7 @@ export const SANDBOX_SETTINGS = {
     placeholder: "<seconds>",
     schema: wholeNumber(1, 7 * DAY_SECONDS),
     summary: "Processor time of each process of the command; left out, without limit.",
-    groups: ["worker"],
+    groups: ["worker", "attach"],
   }),
   maxTurnSeconds: setting({
     flag: "--max-turn-seconds",
@@ -48,6 +48,6 @@ export const SANDBOX_SETTINGS = {
     placeholder: "<seconds>",
     schema: wholeNumber(1, 7 * DAY_SECONDS),
     summary: "How long one turn may take before the command is told to end; left out, as long as it likes.",
-    groups: ["worker"],
+    groups: ["worker", "attach"],
   }),
 } as const;

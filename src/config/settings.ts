@@ -1,6 +1,7 @@
 import { TTL_SECONDS } from "../core/lease.ts";
 import { LOG_LEVELS } from "../server/options.ts";
 import { DATABASE_SETTINGS } from "./database.ts";
+import { HAND_OFF_SETTINGS } from "./hand-off.ts";
 import { LIMIT_SETTINGS } from "./limits.ts";
 import { SANDBOX_SETTINGS } from "./sandbox.ts";
 import { adminToken, bearerToken, choice, hostName, serverUrl, someText, wholeNumber, workerName } from "./schemas.ts";
@@ -35,7 +36,7 @@ export const SETTINGS = {
     default: "./.capstan",
     schema: someText("the path of a folder"),
     summary: "Folder of the embedded database and of what `capstan dev` remembers.",
-    groups: ["serve", "dev", "worker", "client", "queue"],
+    groups: ["serve", "dev", "worker", "attach", "client", "queue"],
   }),
   ...DATABASE_SETTINGS,
   adminToken: setting({
@@ -71,7 +72,7 @@ export const SETTINGS = {
     placeholder: "<url>",
     schema: serverUrl,
     summary: "Server to talk to; left out, the one that `capstan dev` started, else http://127.0.0.1:8787.",
-    groups: ["worker", "client", "queue"],
+    groups: ["worker", "attach", "client", "queue"],
   }),
   token: setting({
     variable: "CAPSTAN_TOKEN",
@@ -88,7 +89,7 @@ export const SETTINGS = {
     schema: someText("the id of an environment"),
     summary:
       "Environment to work in; left out, the one that `capstan dev` made, else (but not for a worker) the only self_hosted one.",
-    groups: ["worker", "queue"],
+    groups: ["worker", "attach", "queue"],
   }),
   workerId: setting({
     flag: "--worker-id",
@@ -114,7 +115,7 @@ export const SETTINGS = {
     placeholder: "<folder>",
     schema: someText("the path of a folder"),
     summary: "Folder in which every session gets a folder of its own; left out, `workspaces` in the data folder.",
-    groups: ["worker", "dev"],
+    groups: ["worker", "attach", "dev"],
   }),
   graceSeconds: setting({
     flag: "--grace-seconds",
@@ -123,7 +124,7 @@ export const SETTINGS = {
     default: "20",
     schema: wholeNumber(0, 86_400),
     summary: "How long a session may go on after it, or its worker, was told to stop.",
-    groups: ["worker", "dev"],
+    groups: ["worker", "attach", "dev"],
   }),
   ttlSeconds: setting({
     flag: "--ttl-seconds",
@@ -132,7 +133,7 @@ export const SETTINGS = {
     default: String(TTL_SECONDS.default),
     schema: wholeNumber(TTL_SECONDS.min, TTL_SECONDS.max),
     summary: "How long a lease lasts without a heartbeat: when the worker dies, another takes over after this time.",
-    groups: ["worker"],
+    groups: ["worker", "attach"],
   }),
   output: setting({
     flag: "--output",
@@ -141,9 +142,10 @@ export const SETTINGS = {
     default: "text",
     schema: choice(["text", "jsonl"]),
     summary: "What the worker's command writes: a message per line, or an event as JSON per line.",
-    groups: ["worker", "dev"],
+    groups: ["worker", "attach", "dev"],
   }),
   ...SANDBOX_SETTINGS,
+  ...HAND_OFF_SETTINGS,
 } as const;
 
 export type SettingName = keyof typeof SETTINGS;

@@ -1,6 +1,8 @@
 export type { Session, SessionEvent, Work } from "../contract/shapes.ts";
+export { type Attachment, type AttachOptions, attach } from "./attach.ts";
 export { type CommandHandlerOptions, createCommandHandler } from "./command-handler.ts";
 export type { EventLevel, WorkerEvent, WorkerEventType } from "./events.ts";
+export { createHandOffHandler } from "./hand-off-handler.ts";
 export {
   type AbortReason,
   type AgentSnapshot,

@@ -11,10 +11,11 @@ import type { TurnSignals } from "./turn-signals.ts";
  * - `completed`, `failed`: the turn was run to its end, and the handler returned, or threw or took too long
  * - `stopped`: somebody asked for it, and the worker confirmed
  * - `released`: what was not answered was given back to the queue
+ * - `handed_off`: a process that was started for it has the lease, and the item; neither was touched any more
  * - `lost`: the lease ended, or the item was ended by somebody else; it was not touched any more
  * - `dropped`: delivered, but never taken
  */
-export type SessionOutcome = "completed" | "failed" | "stopped" | "released" | "lost" | "dropped";
+export type SessionOutcome = "completed" | "failed" | "stopped" | "released" | "handed_off" | "lost" | "dropped";
 
 export interface ItemEndParts {
   readonly handOut: HandOut;
@@ -68,6 +69,7 @@ export class ItemEnd {
     this.#finishing = true;
     if (this.#hurried) this.#giveUpIn(SHUTDOWN_WITHIN_MS);
     const { signals, turn } = this.#parts;
+    if (turn.isHandedOff) return "handed_off";
     switch (signals.reason) {
       case "lease_lost":
         return "lost";

@@ -79,7 +79,7 @@ export class LeaseKeeper {
     if (this.#thread !== thread) return;
     this.#thread = undefined;
     for (const lease of [...this.#listeners.keys()]) {
-      this.#hear(lease, { type: "lost", why: `the thread for heartbeats ended: ${why}` });
+      this.#hear(lease, { type: "lost", why: `the thread for heartbeats ended: ${why}`, takenOver: false });
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { BackoffBounds } from "../client/backoff.ts";
+import { ApiError } from "../client/errors.ts";
 import type { WorkHeartbeat } from "../contract/shapes.ts";
 import { classify, describe, retryWaitMs } from "./failures.ts";
 
@@ -24,13 +25,25 @@ export interface LeasePorts {
 
 export interface LeaseTerms {
   readonly ttlSeconds: number;
+  /** The item's last heartbeat, for a lease that was somebody else's before. Left out: it has had none. */
+  readonly lastHeartbeat?: string | undefined;
   /** How long the first beat may take from now on. */
   readonly firstBeatWithinMs: number;
 }
 
 export type LeaseNews =
-  | { readonly type: "beat"; readonly state: WorkHeartbeat["state"]; readonly endsAtMs: number }
-  | { readonly type: "lost"; readonly why: string };
+  | {
+      readonly type: "beat";
+      readonly state: WorkHeartbeat["state"];
+      readonly endsAtMs: number;
+      readonly lastHeartbeat: string;
+    }
+  | {
+      readonly type: "lost";
+      readonly why: string;
+      /** Somebody else beats for the same hand-out: who was given its token has taken the lease over. */
+      readonly takenOver: boolean;
+    };
 
 const RETRY: BackoffBounds = { baseMs: 100, maxMs: 2_000 };
 /** Half of what is left, so that another try fits in, within bounds: a slow server must be able to answer at all. */
@@ -49,15 +62,15 @@ export async function keepLease(
   ports: LeasePorts,
   report: (news: LeaseNews) => void,
 ): Promise<void> {
-  let expected = "NO_HEARTBEAT";
+  let expected = terms.lastHeartbeat ?? "NO_HEARTBEAT";
   let endsAtMs = ports.nowMs() + terms.firstBeatWithinMs;
   for (;;) {
     const beat = await beatUntil(endsAtMs, expected, terms.ttlSeconds, ports);
-    if (typeof beat === "string") return report({ type: "lost", why: beat });
+    if ("why" in beat) return report({ type: "lost", ...beat });
     const { answer, firstSentAtMs } = beat;
     expected = answer.last_heartbeat;
     if (answer.lease_extended) endsAtMs = firstSentAtMs + answer.ttl_seconds * 1_000;
-    report({ type: "beat", state: answer.state, endsAtMs });
+    report({ type: "beat", state: answer.state, endsAtMs, lastHeartbeat: expected });
     // Jitter makes beats earlier, never later. After the drain limit no beat extends the lease: wait for its end.
     const intervalMs = ((answer.ttl_seconds * 1_000) / 3) * (0.8 + 0.2 * ports.random());
     const nextAtMs = answer.lease_extended ? Math.min(endsAtMs, firstSentAtMs + intervalMs) : endsAtMs;
@@ -70,26 +83,34 @@ interface AcceptedBeat {
   readonly firstSentAtMs: number;
 }
 
-/** Tries one beat until it is accepted; a text says why it never will be. */
+interface LostLease {
+  readonly why: string;
+  readonly takenOver: boolean;
+}
+
+/** Tries one beat until it is accepted, or it is clear that it never will be. */
 async function beatUntil(
   endsAtMs: number,
   expectedLastHeartbeat: string,
   ttlSeconds: number,
   ports: LeasePorts,
-): Promise<AcceptedBeat | string> {
+): Promise<AcceptedBeat | LostLease> {
   const idempotencyKey = ports.newKey();
   const firstSentAtMs = ports.nowMs();
   let lastFailure = "no heartbeat extended it in time";
   for (let retryCount = 0; ; retryCount += 1) {
     const leftMs = endsAtMs - ports.nowMs();
-    if (leftMs <= 0) return `its time is over: ${lastFailure}`;
+    if (leftMs <= 0) return { why: `its time is over: ${lastFailure}`, takenOver: false };
     try {
       const timeoutMs = Math.min(leftMs, Math.max(TRY_MS.min, Math.min(TRY_MS.max, leftMs / 2)));
       const answer = await ports.beat({ expectedLastHeartbeat, idempotencyKey, retryCount, ttlSeconds, timeoutMs });
       return { answer, firstSentAtMs };
     } catch (failure) {
       lastFailure = describe(failure);
-      if (classify(failure) === "final") return `the server refused its heartbeat: ${lastFailure}`;
+      if (classify(failure) === "final") {
+        const takenOver = failure instanceof ApiError && failure.status === 412;
+        return { why: `the server refused its heartbeat: ${lastFailure}`, takenOver };
+      }
       const remainingMs = Math.max(0, endsAtMs - ports.nowMs());
       await ports.wait(Math.min(remainingMs, retryWaitMs(failure, retryCount, RETRY)));
     }

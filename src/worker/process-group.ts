@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessWithoutNullStreams, type StdioOptions, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { describe } from "./failures.ts";
 import { TurnFailed } from "./handler.ts";
@@ -39,26 +39,41 @@ export interface GroupOptions {
 
 /** Starts a command without a shell. @param command the program and its arguments */
 export function startGroup(command: readonly string[], options: GroupOptions): ProcessGroup {
-  const [program, ...args] = command;
-  if (program === undefined) throw new TypeError("a command needs at least the name of a program");
-  const child = spawnGroup(program, args, options);
+  const child = spawnGroup(command, options, ["pipe", "pipe", "pipe"]) as ChildProcessWithoutNullStreams;
+  const { pid, stdin, stdout, stderr } = child;
+  return { stdin, stdout, stderr, exited: exitOf(command, child), kill: (signal) => killGroup(pid, signal) };
+}
+
+/** Starts a command that has nothing to read, and whose output goes where the errors of this process go. */
+export function startSilentGroup(
+  command: readonly string[],
+  options: GroupOptions,
+): Pick<ProcessGroup, "exited" | "kill"> {
+  // No pipe to this process: what the command starts may outlive it, and must not die of writing to nobody.
+  const child = spawnGroup(command, options, ["ignore", STANDARD_ERROR, STANDARD_ERROR]);
+  return { exited: exitOf(command, child), kill: (signal) => killGroup(child.pid, signal) };
+}
+
+const STANDARD_ERROR = 2;
+
+function spawnGroup([program = "", ...args]: readonly string[], { cwd, env }: GroupOptions, stdio: StdioOptions) {
+  if (program === "") throw new TypeError("a command needs at least the name of a program");
+  try {
+    // A session and a group of its own: only so can its children be found again, and no Ctrl-C of a terminal reaches it.
+    return spawn(program, args, { cwd, env: { ...env }, detached: true, stdio });
+  } catch (failure) {
+    throw new CommandNotStarted(program, failure);
+  }
+}
+
+function exitOf([program = ""]: readonly string[], child: ChildProcess): Promise<Exit> {
   const exited = new Promise<Exit>((resolve, reject) => {
     child.once("error", (failure) => reject(new CommandNotStarted(program, failure)));
     child.once("exit", (code, signal) => resolve({ code, signal }));
   });
   // Whoever waits for it hears of a failed start; nobody may be waiting yet.
   exited.catch(() => {});
-  const { pid, stdin, stdout, stderr } = child;
-  return { stdin, stdout, stderr, exited, kill: (signal) => killGroup(pid, signal) };
-}
-
-function spawnGroup(program: string, args: readonly string[], { cwd, env }: GroupOptions) {
-  try {
-    // A session and a group of its own: only so can its children be found again, and no Ctrl-C of a terminal reaches it.
-    return spawn(program, args, { cwd, env: { ...env }, detached: true, stdio: ["pipe", "pipe", "pipe"] });
-  } catch (failure) {
-    throw new CommandNotStarted(program, failure);
-  }
+  return exited;
 }
 
 function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
@@ -72,21 +87,25 @@ function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   }
 }
 
-/** Never handed to a command: with one of these it could act in the worker's or the operator's name. */
-const SECRETS = [
+/**
+ * Never handed to a command: with one of these it could act in the worker's or the operator's name, or mistake another
+ * hand-out for its own.
+ */
+const NOT_INHERITED = [
   "CAPSTAN_TOKEN",
   "CAPSTAN_ADMIN_TOKEN",
   "CAPSTAN_METRICS_TOKEN",
   "CAPSTAN_WORK_TOKEN",
+  "CAPSTAN_LAST_HEARTBEAT",
   "CAPSTAN_DATABASE_URL",
   "CAPSTAN_DATABASE_LISTEN_URL",
 ];
 
-/** The variables of a command: those of the worker without its secrets, and what is added. */
+/** The variables of a command: those of the worker without what is its own, and what is added. */
 export function commandEnvironment(
   own: Readonly<Record<string, string | undefined>>,
   added: Readonly<Record<string, string>> = {},
 ): Record<string, string | undefined> {
-  const kept = Object.entries(own).filter(([name]) => !SECRETS.includes(name));
+  const kept = Object.entries(own).filter(([name]) => !NOT_INHERITED.includes(name));
   return { ...Object.fromEntries(kept), ...added };
 }

@@ -2,12 +2,20 @@ import { LIMITS } from "../contract/limits.ts";
 import type { Work } from "../contract/shapes.ts";
 import type { WorkerEvent } from "./events.ts";
 import { describe, persist } from "./failures.ts";
+import { handsOff } from "./hand-off-handler.ts";
 import type { HandOut } from "./hand-out.ts";
 import { ItemEnd, type SessionOutcome } from "./item-end.ts";
 import type { LeaseNews } from "./lease.ts";
 import type { HeldLease, LeaseKeeper } from "./lease-keeper.ts";
 import { TurnRun, type TurnRunParts } from "./turn-run.ts";
 import { TurnSignals } from "./turn-signals.ts";
+
+/** A lease that this process takes over, instead of acknowledging an item. */
+export interface TakenOverLease {
+  readonly lastHeartbeat: string;
+  /** How long it lasts without another one. */
+  readonly endsInMs: number;
+}
 
 /** What all sessions of a worker share. */
 export interface SessionParts extends Omit<TurnRunParts, "handOut" | "signals" | "onIdle"> {
@@ -24,22 +32,25 @@ export type SessionPhase = "acknowledging" | "starting" | "running" | "waiting" 
 const FIRST_BEAT_WITHIN_MS = LIMITS.queue.startSeconds.default * 1_000;
 const CALL_TIMEOUT_MS = 10_000;
 
-/** One item from its delivery to its end: ack, heartbeats, turn, stop or release. */
+/** One item from its delivery, or its take-over, to its end: ack, heartbeats, turn, stop or release. */
 export class SessionRun {
   readonly work: Work;
   readonly startedAtMs = performance.now();
   readonly #handOut: HandOut;
   readonly #parts: SessionParts;
+  readonly #takenOver: TakenOverLease | undefined;
   readonly #signals = new TurnSignals();
   readonly #turn: TurnRun;
   readonly #end: ItemEnd;
   #phase: SessionPhase = "acknowledging";
   #lease: HeldLease | undefined;
   #leaseEndsAtMs: number | undefined;
+  #lastHeartbeat: string | null = null;
   #idleSinceMs: number | undefined;
 
-  constructor(handOut: HandOut, parts: SessionParts) {
+  constructor(handOut: HandOut, parts: SessionParts, takenOver?: TakenOverLease) {
     this.work = handOut.work;
+    this.#takenOver = takenOver;
     this.#handOut = handOut;
     this.#parts = parts;
     const shared = {
@@ -90,14 +101,15 @@ export class SessionRun {
 
   /** Never rejects. */
   async run(): Promise<SessionOutcome> {
-    if (!(await this.#acknowledge())) return "dropped";
+    if (this.#takenOver === undefined && !(await this.#acknowledge())) return "dropped";
     this.#phase = "starting";
     const firstNews = new Promise<void>((resolve) => this.#heartbeats(resolve));
     try {
       await firstNews;
       if (this.#signals.reason === undefined) {
         this.#phase = "running";
-        await this.#turn.run();
+        await this.#turn.run({ ...this.work, state: "active", latest_heartbeat_at: this.#lastHeartbeat });
+        if (this.#turn.failure !== undefined && handsOff(this.#parts.handler)) await this.#noticeTakeOver();
       }
       this.#phase = "finishing";
       return await this.#end.finish();
@@ -124,7 +136,8 @@ export class SessionRun {
 
   /** Before anything else: from the ack on, the server waits for the first heartbeat. */
   #heartbeats(onFirst: () => void): void {
-    const terms = { ttlSeconds: this.#parts.ttlSeconds, firstBeatWithinMs: FIRST_BEAT_WITHIN_MS };
+    const { lastHeartbeat, endsInMs = FIRST_BEAT_WITHIN_MS } = this.#takenOver ?? {};
+    const terms = { ttlSeconds: this.#parts.ttlSeconds, firstBeatWithinMs: endsInMs, lastHeartbeat };
     const holder = { workId: this.work.id, token: this.#handOut.token };
     this.#lease = this.#parts.keeper.hold(holder, terms, (news) => {
       this.#hear(news);
@@ -134,14 +147,24 @@ export class SessionRun {
 
   #hear(news: LeaseNews): void {
     if (news.type === "lost") {
+      if (news.takenOver && this.#turn.handOff()) return;
       this.#signals.abort("lease_lost", `The lease of item ${this.work.id} is lost: ${news.why}.`, 0);
       this.#end.leaseLost();
       return;
     }
     this.#leaseEndsAtMs = news.endsAtMs;
+    this.#lastHeartbeat = news.lastHeartbeat;
     if (news.state !== "stopping") return;
     const message = `Item ${this.work.id} was asked to stop.`;
     this.#signals.abort("stop_requested", message, this.#parts.graceSeconds * 1_000);
+  }
+
+  /** Whatever the start command came to: what it has started may have the lease, and we would hear of it a beat later. */
+  async #noticeTakeOver(): Promise<void> {
+    const ids = { environment_id: this.#parts.environmentId, work_id: this.work.id };
+    const options = { signal: this.#signals.forced, timeoutMs: CALL_TIMEOUT_MS };
+    const item = await this.#handOut.client.getWork(ids, options).catch(() => undefined);
+    if ((item?.latest_heartbeat_at ?? "") > (this.#lastHeartbeat ?? "")) this.#turn.handOff();
   }
 
   #idle(idle: boolean): void {

@@ -33,6 +33,7 @@ export const noneEnded = (): Record<SessionOutcome, number> => ({
   failed: 0,
   stopped: 0,
   released: 0,
+  handed_off: 0,
   lost: 0,
   dropped: 0,
 });

@@ -11,6 +11,7 @@ import { TurnClock } from "./turn-clock.ts";
 import type { TurnRunParts } from "./turn-run.ts";
 
 export interface TurnContextParts extends TurnRunParts {
+  readonly work: Work;
   readonly session: Session;
   readonly events: readonly SessionEvent[];
   readonly workspace: string;
@@ -42,7 +43,7 @@ export class TurnContext implements HandlerContext {
     this.workspace = parts.workspace;
     this.signal = signals.signal;
     this.forced = signals.forced;
-    this.work = handOut.work;
+    this.work = parts.work;
     this.client = handOut.client;
     this.workToken = handOut.token;
     this.#clock = new TurnClock(maxTurnSeconds === undefined ? undefined : maxTurnSeconds * 1_000, () =>

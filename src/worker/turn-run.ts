@@ -1,8 +1,9 @@
 import { wait } from "../client/wait.ts";
-import type { Session } from "../contract/shapes.ts";
+import type { Session, Work } from "../contract/shapes.ts";
 import { EventSender } from "./event-sender.ts";
 import type { Report } from "./events.ts";
 import { describe, persist } from "./failures.ts";
+import { HANDED_OFF, handsOff } from "./hand-off-handler.ts";
 import type { HandOut } from "./hand-out.ts";
 import { failureEvent, type Handler, TurnFailed } from "./handler.ts";
 import { newestEventId, type Unanswered, unansweredInput } from "./input-events.ts";
@@ -40,6 +41,7 @@ export class TurnRun {
   #failure: { readonly error: unknown } | undefined;
   #handler: Promise<void> = Promise.resolve();
   #closing = false;
+  #handedOff = false;
 
   constructor(parts: TurnRunParts) {
     this.#parts = parts;
@@ -61,6 +63,11 @@ export class TurnRun {
     return this.#context?.input.answered;
   }
 
+  /** Whether another process has the item. */
+  get isHandedOff(): boolean {
+    return this.#handedOff;
+  }
+
   get failure(): { readonly error: unknown } | undefined {
     return this.#failure;
   }
@@ -75,12 +82,23 @@ export class TurnRun {
     this.#context?.input.close();
   }
 
-  /** Resolves when the turn is over, one way or another: `failure` says how it went. */
-  async run(): Promise<void> {
+  /** Another process has taken the lease over. @returns false when the handler did not start any for that */
+  handOff(): boolean {
+    if (this.#context === undefined || !handsOff(this.#parts.handler)) return false;
+    this.#handedOff = true;
+    return true;
+  }
+
+  /**
+   * Resolves when the turn is over, one way or another: `failure` says how it went.
+   *
+   * @param work the item as it is after its first heartbeat
+   */
+  async run(work: Work): Promise<void> {
     try {
       const material = await this.#material();
       this.#given = material.events.at(-1)?.id ?? material.answeredThrough;
-      if (material.events.length > 0 && !this.#closing) await this.#handle(material);
+      if (material.events.length > 0 && !this.#closing) await this.#handle(work, material);
     } catch (error) {
       this.#failure = { error };
     }
@@ -106,18 +124,20 @@ export class TurnRun {
     return { session, ...unanswered };
   }
 
-  async #handle({ session, events }: Material): Promise<void> {
+  async #handle(work: Work, { session, events }: Material): Promise<void> {
     const { workspaceRoot, handler } = this.#parts;
     const sender = this.#sender as EventSender;
     const workspace = await sessionWorkspace(workspaceRoot, session.id).catch((failure) => {
       throw new TurnFailed("workspace_failed", `The worker could not make the session's folder: ${describe(failure)}.`);
     });
     if (this.#closing) return;
-    const context = new TurnContext({ ...this.#parts, session, events, workspace, sender });
+    const context = new TurnContext({ ...this.#parts, work, session, events, workspace, sender });
     this.#context = context;
     const handling = withStrayErrors(
       (error) => this.#wentAstray(error),
-      async () => void (await handler(context)),
+      async () => {
+        if ((await handler(context)) === HANDED_OFF) this.#handedOff = true;
+      },
     );
     this.#handler = handling.catch(() => {});
     try {

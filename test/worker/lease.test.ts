@@ -22,7 +22,7 @@ const TTL_MS = 60_000;
  * The loop does one thing at a time, so its whole world can be simulated by adding up how long each step takes. Ends when
  * the script does, or with the loss of the lease.
  */
-async function simulate(script: readonly Scripted[], random = 1, firstBeatWithinMs = TTL_MS) {
+async function simulate(script: readonly Scripted[], random = 1, firstBeatWithinMs = TTL_MS, lastHeartbeat?: string) {
   let nowMs = 1_000_000;
   const startedAtMs = nowMs;
   const tries: SeenTry[] = [];
@@ -46,7 +46,7 @@ async function simulate(script: readonly Scripted[], random = 1, firstBeatWithin
       return { ...base, last_heartbeat: `beat ${tries.length}`, ...step.answer };
     },
   };
-  await keepLease({ ttlSeconds: 60, firstBeatWithinMs }, ports, (one) => news.push(one));
+  await keepLease({ ttlSeconds: 60, firstBeatWithinMs, lastHeartbeat }, ports, (one) => news.push(one));
   const told = news.map((one) => (one.type === "beat" ? { ...one, endsAtMs: one.endsAtMs - startedAtMs } : one));
   return { tries, news: told, endedAtMs: nowMs - startedAtMs };
 }
@@ -61,6 +61,11 @@ test("the first beat is sent at once and expects none before it; each later one 
   expect(tries[0]?.atMs).toBe(0);
   expect(new Set(tries.map((tried) => tried.idempotencyKey)).size).toBe(3);
   expect(tries.every((tried) => tried.retryCount === 0 && tried.ttlSeconds === 60)).toBe(true);
+});
+
+test("a lease that was somebody else's goes on from the last heartbeat of that", async () => {
+  const { tries } = await simulate([fine, fine], 1, TTL_MS, "theirs");
+  expect(tries.map((tried) => tried.expectedLastHeartbeat)).toEqual(["theirs", "beat 1"]);
 });
 
 test.each([
@@ -94,7 +99,7 @@ test("without an answer the lease is given up exactly when it ends, and never a 
   const silence = Array.from({ length: 200 }, () => ({ afterMs: 60_000 }));
   const { tries, news, endedAtMs } = await simulate([fine, ...silence]);
   expect(endedAtMs).toBe(TTL_MS);
-  expect(news.at(-1)).toEqual({ type: "lost", why: "its time is over: no answer" });
+  expect(news.at(-1)).toEqual({ type: "lost", why: "its time is over: no answer", takenOver: false });
   expect(Math.max(...tries.map((tried) => tried.atMs))).toBeLessThan(TTL_MS);
   expect(Math.max(...tries.map((tried) => tried.atMs + tried.timeoutMs))).toBeLessThanOrEqual(TTL_MS);
   expect(tries.length).toBeGreaterThan(3);
@@ -114,7 +119,8 @@ test("an answer that arrives after the end of the lease that it renewed saves no
 
 test.each([400, 401, 403, 404, 409, 412])("a beat that is answered with %i loses the lease at once", async (status) => {
   const { news, endedAtMs } = await simulate([fine, { failure: refused(status) }]);
-  expect(news.at(-1)).toEqual({ type: "lost", why: `the server refused its heartbeat: status ${status}` });
+  const why = `the server refused its heartbeat: status ${status}`;
+  expect(news.at(-1)).toEqual({ type: "lost", why, takenOver: status === 412 });
   expect(endedAtMs).toBeLessThan(TTL_MS / 2);
 });
 
@@ -145,7 +151,7 @@ test("a first beat that gets no answer is given up when the server has given up 
     1,
     8_000,
   );
-  expect(news).toEqual([{ type: "lost", why: "its time is over: no answer" }]);
+  expect(news).toEqual([{ type: "lost", why: "its time is over: no answer", takenOver: false }]);
   expect(endedAtMs).toBe(8_000);
 });
 

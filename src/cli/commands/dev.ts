@@ -6,7 +6,7 @@ import { furnish } from "../dev/furnish.ts";
 import { welcome } from "../dev/welcome.ts";
 import { CommandError } from "../exit-codes.ts";
 import { serverOptions, startOwnServer } from "../own-server.ts";
-import { createCommandWorker, runWorker } from "../run-worker.ts";
+import { createCommandWorker, runUntilStopped } from "../run-worker.ts";
 import { signalExit } from "../signals.ts";
 import { command } from "../spec.ts";
 
@@ -58,7 +58,7 @@ owner only; other commands on this machine find the server by it, and the next s
       io.out.write(
         welcome(io, file, dataDir, own ? command.join(" ") : "the built-in agent, which repeats what it is told"),
       );
-      const forced = await runWorker(worker);
+      const { forced } = await runUntilStopped(worker);
       return forced === undefined ? "ok" : signalExit(forced);
     } finally {
       await server.stop();

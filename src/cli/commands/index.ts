@@ -10,6 +10,7 @@ import * as session from "./session.ts";
 import * as token from "./token.ts";
 import * as work from "./work.ts";
 import { worker } from "./worker.ts";
+import { workerAttach } from "./worker-attach.ts";
 
 /** Every command, in the order of help. */
 export const COMMANDS: readonly AnyCommand[] = [
@@ -17,6 +18,7 @@ export const COMMANDS: readonly AnyCommand[] = [
   demo,
   serve,
   worker,
+  workerAttach,
   runPrompt,
   session.createSession,
   session.sendMessage,
