@@ -78,15 +78,14 @@ test("while a server drains, what still reaches it is told to come back", async 
   await eventually(() => expect(held).toBe(1));
   const stopped = other.stop();
   socket.write(head("GET", `${BASE_PATH}/environments`, headers));
-  await new Promise((resolve) => setImmediate(resolve));
+  // The server runs in this process: after a few turns of the event loop it has read the second request.
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
   letGo();
-  const answers = (await received).split(/(?=HTTP\/1\.1 )/);
+  const [first, second = ""] = (await received).split(/(?=HTTP\/1\.1 )/);
   await stopped;
-  expect(answers[0]).toMatch(/^HTTP\/1\.1 200/);
-  if (answers.length > 1) {
-    expect(answers[1]).toMatch(/^HTTP\/1\.1 503/);
-    expect(answers[1]?.toLowerCase()).toMatch(/retry-after: \d+/);
-  }
+  expect(first).toMatch(/^HTTP\/1\.1 200/);
+  expect(second).toMatch(/^HTTP\/1\.1 503/);
+  expect(second.toLowerCase()).toMatch(/retry-after: \d+/);
 });
 
 test("metrics show counts, and nobody's ids", async () => {
