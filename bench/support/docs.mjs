@@ -27,6 +27,6 @@ export function writeDocs({ check }) {
 
 function origin(name, { taken_at, commit, machine, versions }) {
   const when = taken_at.slice(0, 10);
-  const where = `${machine.cpu}, ${machine.cores} cores, ${machine.memory_gb} GB, ${machine.pinned}`;
+  const where = `${machine.cpu}, ${machine.cores} cores, ${machine.memory_gb} GB, ${machine.pinned}, load average before the run ${machine.load_average_before}`;
   return `<sub>[bench/results/${name}.json](../bench/results/${name}.json): ${when}, commit ${commit}, ${where}; Node ${versions.node}, Fastify ${versions.fastify}, ${versions.sqlite}.</sub>`;
 }

@@ -1,12 +1,15 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { cpus, release, totalmem } from "node:os";
+import { cpus, loadavg, release, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import { PINNED } from "./process.mjs";
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 const git = (...words) => spawnSync("git", words, { cwd: ROOT, encoding: "utf8" }).stdout.trim();
+/** Before the run: on an idle machine it is near 0, and the more above that, the less the absolute figures mean. */
+const LOAD_BEFORE = Math.round(loadavg()[0] * 10) / 10;
+
 const packageVersion = (name) => JSON.parse(readFileSync(`${ROOT}node_modules/${name}/package.json`, "utf8")).version;
 
 /** Where and with what a result was taken: a figure without these says nothing. */
@@ -21,6 +24,7 @@ export function circumstances() {
       cores: cpus().length,
       memory_gb: Math.round(totalmem() / 2 ** 30),
       kernel: release(),
+      load_average_before: LOAD_BEFORE,
       pinned: PINNED ? "server on core 0, load generator on core 1" : "not pinned",
     },
     versions: {

@@ -81,7 +81,7 @@ export async function prepareQueue(server) {
 async function call(server, method, path, body) {
   const response = await fetch(server.url + API + path, {
     method,
-    headers: { authorization: `Bearer ${server.adminToken}` },
+    headers: { authorization: `Bearer ${server.adminToken}`, "content-type": "application/json" },
     body: JSON.stringify(body),
   });
   const answer = await response.json();
