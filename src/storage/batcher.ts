@@ -21,6 +21,9 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
+/** Called after each commit. */
+type Emit = (signals: CommitSignals, changes: Changes) => void;
+
 /** Most calls that share one commit. It bounds how long the first of them waits, and what one rollback repeats. */
 export const MAX_BATCH = 512;
 /** Most calls that may wait for a commit; beyond it callers are told to come back. */
@@ -33,7 +36,7 @@ export const MAX_PENDING = 20_000;
 export class Batcher {
   readonly #backend: Backend;
   readonly #nextId: NextId;
-  readonly #emit: (signals: CommitSignals) => void;
+  readonly #emit: Emit;
   readonly #maxBatches: number;
   #pending: Pending[] = [];
   #scheduled = false;
@@ -43,7 +46,7 @@ export class Batcher {
   #idle: (() => void) | undefined;
 
   /** @param maxBatches how many batches may be under way at once, for a backend that can */
-  constructor(backend: Backend, ids: IdSource, emit: (signals: CommitSignals) => void, maxBatches = 1) {
+  constructor(backend: Backend, ids: IdSource, emit: Emit, maxBatches = 1) {
     this.#backend = backend;
     this.#nextId = (kind, now, above) => ids.next(kind, now, above);
     this.#emit = emit;
@@ -112,7 +115,7 @@ export class Batcher {
     };
     const committed = (): void => {
       for (const [index, call] of batch.entries()) call.resolve(outcomes[index] as Outcome<unknown>);
-      if (changes !== undefined) this.#emit(signalsOf(changes));
+      if (changes !== undefined) this.#emit(signalsOf(changes), changes);
     };
     try {
       for (const call of batch) call.definition.needs(call.input, needs);

@@ -1,6 +1,7 @@
 import type { Changes, Loaded, Needs } from "../../core/unit.ts";
 import type { Backend } from "../batcher.ts";
 import { StoreUnavailable } from "../store.ts";
+import { type ClaimFloors, firstKeys } from "./claim-floors.ts";
 import { answersOf, type Client, type Connections, together } from "./connection.ts";
 import { isRolledBack, unavailable } from "./errors.ts";
 import type { LoadedRows } from "./loaded.ts";
@@ -8,7 +9,7 @@ import type { Loader } from "./loader.ts";
 import { Locks } from "./locks.ts";
 import type { PostgresLimits } from "./options.ts";
 import type { PollerNotes } from "./pollers.ts";
-import type { Sql } from "./tables.ts";
+import type { Sql } from "./sql.ts";
 import type { Writer } from "./writer.ts";
 
 /** How often a batch is done again that the database has rolled back, or that changed what it had not locked. */
@@ -19,6 +20,7 @@ export interface BackendParts {
   readonly loader: Loader;
   readonly writer: Writer;
   readonly pollers: PollerNotes;
+  readonly floors: ClaimFloors;
   readonly limits: PostgresLimits;
 }
 
@@ -62,7 +64,7 @@ export class PostgresBackend implements Backend {
           return "again";
         }
         await this.#commit(client, changes, loaded);
-        this.#remember(needs, loaded);
+        this.#remember(needs, loaded, changes);
         return "done";
       });
     } catch (error) {
@@ -110,7 +112,10 @@ export class PostgresBackend implements Backend {
     }
   }
 
-  #remember(needs: Needs, loaded: LoadedRows): void {
+  #remember(needs: Needs, loaded: LoadedRows, changes: Changes): void {
+    const { floors } = this.#parts;
+    this.#parts.loader.remember(loaded);
+    for (const [environmentId, key] of firstKeys(changes.works.values())) floors.arrived(environmentId, key);
     for (const { environmentId } of needs.claims) {
       if (loaded.leftBehind(environmentId)) this.leftBehindIn.add(environmentId);
       else this.leftBehindIn.delete(environmentId);

@@ -1,7 +1,7 @@
 import pg from "pg";
 import { isConnectionLost } from "./errors.ts";
 import type { PostgresLimits } from "./options.ts";
-import type { Sql } from "./tables.ts";
+import type { Sql } from "./sql.ts";
 
 type Parser = (text: string) => unknown;
 

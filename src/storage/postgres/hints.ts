@@ -5,6 +5,15 @@ import type { Query } from "./lists.ts";
 import type { PostgresLimits } from "./options.ts";
 import { Outbox, readMessage } from "./wire.ts";
 
+export interface HintsListeners {
+  /** What others have committed, or that nobody knows what they have. */
+  emit(signals: CommitSignals): void;
+  /** The key of the first item that each queue got. Told before `emit`. */
+  arrived(first: ReadonlyMap<string, string>): void;
+  /** Nobody knows what the queues got. */
+  unsure(): void;
+}
+
 export interface HintsOptions {
   /** Where to listen; `undefined` for nowhere. */
   readonly listenUrl: string | undefined;
@@ -28,7 +37,7 @@ export class Hints {
   readonly #id = randomUUID();
   readonly #options: HintsOptions;
   readonly #channel: string;
-  readonly #emit: (signals: CommitSignals) => void;
+  readonly #listeners: HintsListeners;
   readonly #listener: Listener | undefined;
   readonly #outbox = new Outbox();
   #sending = false;
@@ -38,15 +47,15 @@ export class Hints {
   #safetyTimer: NodeJS.Timeout | undefined;
   #helloTimer: NodeJS.Timeout | undefined;
 
-  constructor(options: HintsOptions, emit: (signals: CommitSignals) => void) {
+  constructor(options: HintsOptions, listeners: HintsListeners) {
     this.#options = options;
-    this.#emit = emit;
+    this.#listeners = listeners;
     this.#channel = channelOf(options.schema);
     const { listenUrl, limits } = options;
     if (listenUrl !== undefined) {
       this.#listener = new Listener(listenUrl, this.#channel, limits, {
         message: (payload) => this.#received(payload),
-        listening: () => this.#emit({ ...NO_SIGNALS, resync: "lost" }),
+        listening: () => this.#resync("lost"),
       });
       this.#helloTimer = setInterval(() => this.#notify(this.#outbox.hello(this.#id)), HELLO_MS);
       this.#helloTimer.unref();
@@ -62,9 +71,9 @@ export class Hints {
   }
 
   /** Tells the others. Returns at once. */
-  send(signals: CommitSignals): void {
+  send(signals: CommitSignals, first: ReadonlyMap<string, string>): void {
     if (this.#isAlone) return;
-    this.#outbox.add(signals);
+    this.#outbox.add(signals, first);
     if (!this.#sending && !this.#outbox.isEmpty) this.#flush();
   }
 
@@ -100,7 +109,13 @@ export class Hints {
     // A server that has just come has to hear of us as well, before it counts itself alone.
     if (this.#isAlone) this.#notify(this.#outbox.hello(this.#id));
     this.#heardAt = performance.now();
-    this.#emit(message.signals);
+    this.#listeners.arrived(message.first);
+    this.#listeners.emit(message.signals);
+  }
+
+  #resync(resync: "lost" | "routine"): void {
+    this.#listeners.unsure();
+    this.#listeners.emit({ ...NO_SIGNALS, resync });
   }
 
   #scheduleSafetyPoll(): void {
@@ -108,7 +123,7 @@ export class Hints {
     const listening = this.#listener?.isListening === true;
     this.#safetyTimer = setTimeout(
       () => {
-        this.#emit({ ...NO_SIGNALS, resync: listening ? "routine" : "lost" });
+        this.#resync(listening ? "routine" : "lost");
         this.#scheduleSafetyPoll();
       },
       listening ? safetyPollMs : safetyPollDeafMs,

@@ -1,6 +1,6 @@
 import { type Micros, msToMicros, secondsToMicros } from "../../core/time.ts";
 import type { Query } from "./lists.ts";
-import { nowSql } from "./read-sql.ts";
+import { nowSql } from "./sql.ts";
 
 /** How long after its last poll a worker is forgotten. */
 const FORGET_POLLERS_MICROS = secondsToMicros(3_600);

@@ -6,8 +6,10 @@ import type {
   TokenRecord,
   WorkRecord,
 } from "../../core/records.ts";
+import type { Micros } from "../../core/time.ts";
 import type { Loaded } from "../../core/unit.ts";
 import type { Row } from "../rows/index.ts";
+import type { Heads } from "./claim-floors.ts";
 import { Rows } from "./rows.ts";
 import type { PgTables } from "./tables.ts";
 
@@ -23,6 +25,11 @@ export class LoadedRows implements Loaded {
   /** Ids of items that this batch may hand out, by environment. */
   readonly claims = new Map<string, Set<string>>();
   readonly leftBehindIn = new Set<string>();
+  /** What the claims saw first, by environment, and the moment of `ClaimFloors` at which they looked. */
+  readonly heads = new Map<string, Heads>();
+  moment = 0;
+  /** The first lease that a sweep saw, over or not. */
+  firstDue: { readonly at: Micros | null } | undefined;
   readonly retired = new Set<string>();
   readonly environmentsWithSessions = new Set<string>();
   readonly toolResults = new Set<string>();

@@ -2,11 +2,14 @@ import type { Clock } from "../../core/clock.ts";
 import type { ClaimNeed, Needs } from "../../core/unit.ts";
 import type { Row, Value } from "../rows/index.ts";
 import { arrayOf } from "./arrays.ts";
+import type { ClaimFloors } from "./claim-floors.ts";
 import { answersOf, type Client, type Connections, type QueryResult, together } from "./connection.ts";
 import { LoadedRows } from "./loaded.ts";
 import { ENVIRONMENT_LOCKS, environmentKey, type Locks, type MissingLocks } from "./locks.ts";
 import type { ReadSql } from "./read-sql.ts";
-import type { PgTables, Sql } from "./tables.ts";
+import type { Sql } from "./sql.ts";
+import { SweepFloor } from "./sweep-floor.ts";
+import type { PgTables } from "./tables.ts";
 
 type Take = (rows: readonly Row[]) => void;
 
@@ -15,12 +18,15 @@ export class Loader {
   readonly #connections: Connections;
   readonly #tables: PgTables;
   readonly #sql: ReadSql;
+  readonly #floors: ClaimFloors;
+  readonly #sweepFloor = new SweepFloor();
   readonly #clock: Clock | undefined;
 
-  constructor(connections: Connections, tables: PgTables, sql: ReadSql, clock: Clock | undefined) {
+  constructor(connections: Connections, tables: PgTables, sql: ReadSql, floors: ClaimFloors, clock: Clock | undefined) {
     this.#connections = connections;
     this.#tables = tables;
     this.#sql = sql;
+    this.#floors = floors;
     this.#clock = clock;
   }
 
@@ -50,6 +56,12 @@ export class Loader {
     await statements.done();
     const { sessions, works } = missing;
     return sessions.every((id) => loaded.sessions.isLocked(id)) && works.every((id) => loaded.works.isLocked(id));
+  }
+
+  /** After the commit: where the next claims and sweeps begin. */
+  remember({ heads, firstDue, now, moment }: LoadedRows): void {
+    for (const [environmentId, seen] of heads) this.#floors.raise(environmentId, seen, now, moment);
+    if (firstDue !== undefined) this.#sweepFloor.raise(firstDue.at, now);
   }
 
   #readNow(statements: Statements, loaded: LoadedRows): void {
@@ -93,8 +105,13 @@ export class Loader {
   }
 
   #due(statements: Statements, loaded: LoadedRows, limit: number, fixedNow: number | null): void {
-    statements.add(this.#sql.lockDueSessions, [fixedNow, limit], (rows) => loaded.sessions.add(rows, true));
-    statements.add(this.#sql.lockDueWorks, [fixedNow, limit], (rows) => {
+    const { from } = this.#sweepFloor;
+    statements.add(this.#sql.firstDue, [from], ([row]) => {
+      loaded.firstDue = { at: (row?.sweep_at as number | undefined) ?? null };
+    });
+    const values = [fixedNow, limit, from];
+    statements.add(this.#sql.lockDueSessions, values, (rows) => loaded.sessions.add(rows, true));
+    statements.add(this.#sql.lockDueWorks, values, (rows) => {
       const ours = rows.filter((row) => loaded.sessions.isLocked(row.session_id as string));
       loaded.works.add(ours, true);
       loaded.dueIds = ours.map((row) => row.id as string);
@@ -142,25 +159,49 @@ export class Loader {
       wanted.set(claim.environmentId, (wanted.get(claim.environmentId) ?? 0) + 1);
       windows.set(`${claim.environmentId} ${claim.windowMicros}`, claim);
     }
-    const each = [...windows.values()];
-    const values = [
+    statements.add(
+      this.#sql.claim,
+      this.#claimValues(loaded, wanted, [...windows.values()], locks, fixedNow),
+      (rows) => {
+        const found = rows.filter((row) => row.id !== null);
+        loaded.addClaims(found);
+        const taken = new Map<Value, number>();
+        for (const { in_line_of: id } of found) if (id !== undefined) taken.set(id, (taken.get(id) ?? 0) + 1);
+        for (const row of rows) {
+          const id = row.in_line_of;
+          if (typeof id !== "string") continue;
+          if ((row.in_line as number) > (taken.get(id) ?? 0)) loaded.leftBehindIn.add(id);
+          loaded.heads.set(id, {
+            ready: row.ready_head as string | null,
+            delivered: row.delivered_head as number | null,
+            delayed: row.delayed_head as number | null,
+          });
+        }
+      },
+    );
+  }
+
+  #claimValues(
+    loaded: LoadedRows,
+    wanted: ReadonlyMap<string, number>,
+    windows: readonly ClaimNeed[],
+    locks: Locks,
+    fixedNow: number | null,
+  ): Value[] {
+    const environments = [...wanted.keys()];
+    loaded.moment = this.#floors.moment;
+    const floors = environments.map((id) => this.#floors.of(id));
+    return [
       sorted(locks.works),
-      arrayOf([...wanted.keys()]),
+      arrayOf(environments),
       arrayOf([...wanted.values()]),
-      arrayOf(each.map((claim) => claim.environmentId)),
-      arrayOf(each.map((claim) => wanted.get(claim.environmentId) as number)),
-      arrayOf(each.map((claim) => claim.windowMicros)),
+      arrayOf(floors.map((floor) => floor.ready)),
+      arrayOf(floors.map((floor) => floor.delivered)),
+      arrayOf(floors.map((floor) => floor.delayed)),
+      arrayOf(windows.map((claim) => claim.environmentId)),
+      arrayOf(windows.map((claim) => claim.windowMicros)),
       fixedNow,
     ];
-    statements.add(this.#sql.claim, values, (rows) => {
-      const found = rows.filter((row) => row.id !== null);
-      loaded.addClaims(found);
-      const taken = new Map<Value, number>();
-      for (const { in_line_of: id } of found) if (id !== undefined) taken.set(id, (taken.get(id) ?? 0) + 1);
-      for (const { in_line_of: id, in_line: inLine } of rows) {
-        if (typeof id === "string" && (inLine as number) > (taken.get(id) ?? 0)) loaded.leftBehindIn.add(id);
-      }
-    });
   }
 
   /** What only shows now: rows of items that have been retired, and environments of what a sweep found. */

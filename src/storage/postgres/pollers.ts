@@ -3,8 +3,8 @@ import { type Micros, msToMicros } from "../../core/time.ts";
 import type { Value } from "../rows/index.ts";
 import { arrayOf } from "./arrays.ts";
 import type { Client, Connections, QueryResult } from "./connection.ts";
-import { nowSql } from "./read-sql.ts";
-import type { Sql } from "./tables.ts";
+import type { Sql } from "./sql.ts";
+import { nowSql } from "./sql.ts";
 
 /** A worker that polls all the time is written down this often; one that is new, at once. */
 const REFRESH_MS = 5_000;

@@ -1,14 +1,6 @@
-import type { PgTables, Sql } from "./tables.ts";
-
-/**
- * The instant that a batch decides by: the database's clock when the statement came in, which is after the locks before
- * it were granted. A parameter stands in for it in tests.
- */
-export const nowSql = (parameter: number): string =>
-  `coalesce($${parameter}::bigint, (extract(epoch FROM statement_timestamp()) * 1000000)::bigint)`;
-
-/** Greater than every character of an id, so that `x || LAST` ends the range of keys that begin with `x`. */
-const LAST = "~";
+import { claimSql } from "./claim-sql.ts";
+import { nowSql, sql } from "./sql.ts";
+import type { PgTables } from "./tables.ts";
 
 /** How a batch reads, and locks, what its commands need. */
 export type ReadSql = ReturnType<typeof readSql>;
@@ -87,47 +79,19 @@ export function readSql(schema: string, tables: PgTables) {
     lockDueSessions: sql(
       "lock_due_sessions",
       `SELECT ${session} FROM ${schema}.session AS kept WHERE kept.id = ANY(ARRAY(
-         SELECT due.session_id FROM ${current} AS due WHERE due.sweep_at <= ${nowSql(1)}
+         SELECT due.session_id FROM ${current} AS due WHERE due.sweep_at >= $3 AND due.sweep_at <= ${nowSql(1)}
          ORDER BY due.sweep_at LIMIT $2)) ${LOCK} SKIP LOCKED`,
     ),
     lockDueWorks: sql(
       "lock_due_works",
-      `SELECT ${work} FROM ${current} AS kept WHERE kept.sweep_at <= ${nowSql(1)}
+      `SELECT ${work} FROM ${current} AS kept WHERE kept.sweep_at >= $3 AND kept.sweep_at <= ${nowSql(1)}
        ORDER BY kept.sweep_at LIMIT $2 ${LOCK} SKIP LOCKED`,
+    ),
+    firstDue: sql(
+      "first_due",
+      `SELECT kept.sweep_at FROM ${current} AS kept WHERE kept.sweep_at >= $1 ORDER BY kept.sweep_at LIMIT 1`,
     ),
     now: sql("now", `SELECT ${nowSql(1)} AS now`),
     claim: claimSql(current, work),
   };
 }
-
-/**
- * What may be handed out: of each environment as many items as it has claims. Items that the batch has locked anyway are
- * left out ($1), and so are those that others hold at this moment. The first part comes with the number of items in line,
- * at most one more than was asked for and without regard to locks: it tells whether items were left behind.
- */
-function claimSql(current: string, work: string): Sql {
-  const LOCK = "FOR NO KEY UPDATE SKIP LOCKED";
-  const NEW = "kept.id <> ALL ($1::text[])";
-  const asked = "unnest($2::text[], $3::bigint[]) AS asked (environment_id, n)";
-  const inLine = `kept.queue_key > asked.environment_id AND kept.queue_key < asked.environment_id || '${LAST}' AND ${NEW}`;
-  // The order of what is due is spelled as an expression that no index has: else a plan could walk along all items by id.
-  const due = (condition: string): string => `SELECT ${work} FROM ${current} AS kept
-    WHERE kept.environment_id = asked.environment_id AND ${condition} AND ${NEW}
-    ORDER BY kept.id || '' LIMIT asked.n ${LOCK}`;
-  return sql(
-    "claim",
-    `SELECT asked.environment_id AS in_line_of, (SELECT count(*) FROM (SELECT FROM ${current} AS kept
-         WHERE ${inLine} LIMIT asked.n + 1) AS first) AS in_line, ready.*
-       FROM ${asked} LEFT JOIN LATERAL (SELECT ${work} FROM ${current} AS kept
-         WHERE ${inLine} ORDER BY kept.queue_key LIMIT asked.n ${LOCK}) AS ready ON true
-     UNION ALL
-     SELECT NULL, NULL, delivered.*
-       FROM unnest($4::text[], $5::bigint[], $6::bigint[]) AS asked (environment_id, n, window_micros)
-       CROSS JOIN LATERAL (${due(`kept.delivered_at <= ${nowSql(7)} - asked.window_micros`)}) AS delivered
-     UNION ALL
-     SELECT NULL, NULL, delayed.*
-       FROM ${asked} CROSS JOIN LATERAL (${due(`kept.available_at <= ${nowSql(7)}`)}) AS delayed`,
-  );
-}
-
-const sql = (name: string, text: string): Sql => ({ name, text });

@@ -9,8 +9,10 @@ import type {
 } from "../../core/records.ts";
 import { type Micros, msToMicros } from "../../core/time.ts";
 import type { QueueOutlook, QueueStats, StateCount } from "../store.ts";
+import type { Heads } from "./claim-floors.ts";
+import { headsSql } from "./claim-sql.ts";
 import type { Query } from "./lists.ts";
-import { nowSql } from "./read-sql.ts";
+import { nowSql } from "./sql.ts";
 import type { PgTable, PgTables } from "./tables.ts";
 
 /**
@@ -106,6 +108,16 @@ export class PostgresReads {
       now: row?.now as number,
       oldestDeliveredAt: row?.delivered as number | null,
       nextAvailableAt: row?.available as number | null,
+    };
+  }
+
+  /** The first entries of an environment's queue, from the very beginning. */
+  async heads(environmentId: string): Promise<Heads> {
+    const [row] = await this.#query(headsSql(`${this.#schema}.work_current`), [environmentId]);
+    return {
+      ready: row?.ready as string | null,
+      delivered: row?.delivered as number | null,
+      delayed: row?.delayed as number | null,
     };
   }
 

@@ -14,6 +14,7 @@ import type {
 } from "../../core/records.ts";
 import type { Micros } from "../../core/time.ts";
 import type { WorkState } from "../../core/transitions.ts";
+import type { Changes } from "../../core/unit.ts";
 import { Batcher } from "../batcher.ts";
 import { randomHex } from "../random.ts";
 import {
@@ -29,8 +30,10 @@ import {
   type StoreVersion,
 } from "../store.ts";
 import { PostgresBackend } from "./backend.ts";
+import { ClaimFloors, firstKeys } from "./claim-floors.ts";
 import { type ConnectionOptions, Connections } from "./connection.ts";
 import { unavailable } from "./errors.ts";
+import { FloorChecks } from "./floor-checks.ts";
 import { Hints } from "./hints.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { PostgresLists, type Query } from "./lists.ts";
@@ -95,24 +98,36 @@ class PostgresStore implements Store {
     const tables = tablesIn(namespace);
     const fixedNow = (): Micros | null => clock?.now() ?? null;
     const query: Query = (text, values) => this.#query(text, values);
+    const floors = new ClaimFloors();
     this.#pollers = new PollerNotes(this.#writing, namespace, clock);
     this.#backend = new PostgresBackend({
       connections: this.#writing,
-      loader: new Loader(this.#writing, tables, readSql(namespace, tables), clock),
+      loader: new Loader(this.#writing, tables, readSql(namespace, tables), floors, clock),
       writer: new Writer(this.#writing, tables, namespace),
       pollers: this.#pollers,
+      floors,
       limits,
     });
     this.#reads = new PostgresReads(query, namespace, tables, fixedNow);
     this.#lists = new PostgresLists(query, namespace, tables);
     this.#housekeeping = new Housekeeping(query, namespace, fixedNow);
     this.#guard = new SchemaGuard((text, values = []) => query(text, values), schema);
-    this.#looks = new LookAgain((environmentId) =>
-      this.#emit({ ...NO_SIGNALS, queued: new Map([[environmentId, 1]]) }),
-    );
-    this.#batcher = new Batcher(this.#backend, this.#ids, (signals) => this.#committed(signals), limits.maxBatches);
+    const look = (environmentId: string) => this.#emit({ ...NO_SIGNALS, queued: new Map([[environmentId, 1]]) });
+    this.#looks = new LookAgain(look);
+    const checks = new FloorChecks(floors, (environmentId) => this.#reads.heads(environmentId), look);
+    const committed = (signals: CommitSignals, changes: Changes) => this.#committed(signals, changes);
+    this.#batcher = new Batcher(this.#backend, this.#ids, committed, limits.maxBatches);
     const listenUrl = options.listenUrl === false ? undefined : (options.listenUrl ?? options.url);
-    this.#hints = new Hints({ listenUrl, schema, limits, query }, (signals) => this.#emit(signals));
+    this.#hints = new Hints(
+      { listenUrl, schema, limits, query },
+      {
+        emit: (signals) => this.#emit(signals),
+        arrived: (first) => {
+          for (const [environmentId, key] of first) floors.arrived(environmentId, key);
+        },
+        unsure: () => checks.run(),
+      },
+    );
   }
 
   async start(): Promise<void> {
@@ -255,9 +270,9 @@ class PostgresStore implements Store {
     await Promise.all([this.#writing.close(), this.#reading.close()]);
   }
 
-  #committed(signals: CommitSignals): void {
+  #committed(signals: CommitSignals, { works }: Changes): void {
     this.#emit(signals);
-    this.#hints.send(signals);
+    this.#hints.send(signals, firstKeys(works.values()));
   }
 
   #emit(signals: CommitSignals): void {

@@ -11,12 +11,7 @@ import {
   WORK,
 } from "../rows/index.ts";
 import { columnsOf, SQL_TYPES } from "./arrays.ts";
-
-/** A statement by name, so that each connection prepares it once. */
-export interface Sql {
-  readonly name: string;
-  readonly text: string;
-}
+import type { Sql } from "./sql.ts";
 
 /** A column that only exists to be searched by: its value follows from the record. */
 type Derived<Record> = Readonly<{ [column: string]: (record: Record) => Value }>;

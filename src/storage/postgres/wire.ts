@@ -2,8 +2,8 @@ import type { CommitSignals } from "../store.ts";
 
 /** PostgreSQL takes payloads of less than 8,000 bytes. */
 const MAX_PAYLOAD_BYTES = 7_900;
-/** Ids without their prefix, quotes, a comma, and a count of up to five digits. */
-const ENTRY_BYTES = 42;
+/** The largest entry: an id without its prefix and a key of two ids, with brackets, quotes and commas. */
+const ENTRY_BYTES = 120;
 const MAX_ENTRIES = Math.floor((MAX_PAYLOAD_BYTES - 100) / ENTRY_BYTES);
 
 /** How signals travel: the sender, then ids without their prefixes. */
@@ -12,6 +12,8 @@ interface Payload {
   readonly queued?: readonly (readonly [string, number])[];
   readonly delivered?: readonly string[];
   readonly delayed?: readonly string[];
+  /** The first item that each queue got, by environment. */
+  readonly first?: readonly (readonly [string, string])[];
   readonly sessions?: readonly string[];
 }
 
@@ -21,8 +23,14 @@ export class Outbox {
   #delivered = new Set<string>();
   #delayed = new Set<string>();
   #sessions = new Set<string>();
+  #first = new Map<string, string>();
 
-  add(signals: CommitSignals): void {
+  /** @param first the key of the first item that each queue got */
+  add(signals: CommitSignals, first: Iterable<readonly [string, string]>): void {
+    for (const [id, key] of first) {
+      const known = this.#first.get(id);
+      if (known === undefined || key < known) this.#first.set(id, key);
+    }
     for (const [id, items] of signals.queued) this.#queued.set(id, (this.#queued.get(id) ?? 0) + items);
     for (const id of signals.delivered) this.#delivered.add(id);
     for (const id of signals.delayed) this.#delayed.add(id);
@@ -30,7 +38,8 @@ export class Outbox {
   }
 
   get isEmpty(): boolean {
-    return this.#queued.size + this.#delivered.size + this.#delayed.size + this.#sessions.size === 0;
+    const sets = [this.#queued, this.#delivered, this.#delayed, this.#sessions, this.#first];
+    return sets.every((set) => set.size === 0);
   }
 
   /** A message that says only who sends it. */
@@ -53,6 +62,7 @@ export class Outbox {
     };
     const payload: Payload = {
       from,
+      first: some(this.#first, ([id]) => this.#first.delete(id)).map(([id, key]) => [bare(id), key] as const),
       queued: some(this.#queued, ([id]) => this.#queued.delete(id)).map(([id, items]) => [bare(id), items] as const),
       delivered: some(this.#delivered, (id) => this.#delivered.delete(id)).map(bare),
       delayed: some(this.#delayed, (id) => this.#delayed.delete(id)).map(bare),
@@ -66,6 +76,8 @@ export class Outbox {
 export interface Message {
   readonly from: string;
   readonly signals: CommitSignals;
+  /** The key of the first item that each queue got, by environment. */
+  readonly first: ReadonlyMap<string, string>;
 }
 
 /** Reads a message, or `undefined` when it is none of ours. */
@@ -84,7 +96,7 @@ export function readMessage(text: string): Message | undefined {
     delayed: environments(payload.delayed),
     sessions: new Set((payload.sessions ?? []).map((id) => `sess_${id}`)),
   };
-  return { from: payload.from, signals };
+  return { from: payload.from, signals, first: new Map((payload.first ?? []).map(([id, key]) => [`env_${id}`, key])) };
 }
 
 const bare = (id: string): string => id.slice(id.indexOf("_") + 1);

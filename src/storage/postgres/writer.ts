@@ -3,7 +3,8 @@ import type { Changes } from "../../core/unit.ts";
 import { arrayOf } from "./arrays.ts";
 import type { Client, Connections, QueryResult } from "./connection.ts";
 import type { LoadedRows } from "./loaded.ts";
-import type { PgTable, PgTables, Sql } from "./tables.ts";
+import type { Sql } from "./sql.ts";
+import type { PgTable, PgTables } from "./tables.ts";
 
 /** Writes what a batch has decided: one statement for each table and kind of change, however many rows. */
 export class Writer {

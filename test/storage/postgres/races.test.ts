@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openPostgresStore } from "../../src/storage/postgres/store.ts";
-import type { Store } from "../../src/storage/store.ts";
-import { createTestPostgres, type TestPostgres } from "../support/postgres.ts";
-import { agentEvent, MESSAGE, POLICY, value } from "./conformance/support.ts";
+import { openPostgresStore } from "../../../src/storage/postgres/store.ts";
+import type { Store } from "../../../src/storage/store.ts";
+import { createTestPostgres, type TestPostgres } from "../../support/postgres.ts";
+import { agentEvent, MESSAGE, POLICY, value } from "../conformance/support.ts";
 
 const REPLICAS = 3;
 const WORKERS = 32;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll } from "vitest";
-import { openPostgresStore } from "../../src/storage/postgres/store.ts";
-import { createTestPostgres, type TestPostgres } from "../support/postgres.ts";
-import type { StorageHarness } from "./conformance/harness.ts";
-import { conformanceTests } from "./conformance/index.ts";
+import { openPostgresStore } from "../../../src/storage/postgres/store.ts";
+import { createTestPostgres, type TestPostgres } from "../../support/postgres.ts";
+import type { StorageHarness } from "../conformance/harness.ts";
+import { conformanceTests } from "../conformance/index.ts";
 
 let database: TestPostgres;
 let schemas = 0;

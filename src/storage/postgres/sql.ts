@@ -1,0 +1,18 @@
+/** A statement by name, so that each connection prepares it once. */
+export interface Sql {
+  readonly name: string;
+  readonly text: string;
+}
+
+export const sql = (name: string, text: string): Sql => ({ name, text });
+
+/**
+ * The instant that a batch decides by: the database's clock when the statement came in, which is after the locks before
+ * it were granted. A parameter stands in for it in tests.
+ */
+export const nowSql = (parameter: number): string =>
+  `coalesce($${parameter}::bigint, (extract(epoch FROM statement_timestamp()) * 1000000)::bigint)`;
+
+/** The keys of an environment's items that were never delivered, from `from` on: its id, then theirs. */
+export const inLineSql = (environmentId: string, from: string): string =>
+  `kept.queue_key >= ${from} AND kept.queue_key < ${environmentId} || '~'`;
