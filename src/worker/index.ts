@@ -26,4 +26,7 @@ export { type Protection, probeProtections } from "./sandbox/protections.ts";
 export type { SessionPhase } from "./session-run.ts";
 export type { SetupOptions } from "./setup-script.ts";
 export type { SessionStatus, WorkerStatus } from "./status.ts";
+export { type AnswerOptions, answerToolUses } from "./tools/answer.ts";
+export { createTools, type ToolResult, type Tools, type ToolsOptions } from "./tools/index.ts";
+export type { ToolDefinition } from "./tools/tool.ts";
 export { createWorker, type Worker } from "./worker.ts";
