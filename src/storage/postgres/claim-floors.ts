@@ -50,7 +50,11 @@ export class ClaimFloors {
     return { ready: floors.ready, delivered: floors.delivered, delayed: floors.delayed };
   }
 
-  /** @param moment when the claim began to look */
+  /**
+   * Takes the place from what a claim has seen; a clock that went back lowers it.
+   *
+   * @param moment when the claim began to look
+   */
   raise(environmentId: string, { ready, delivered, delayed }: Heads, now: Micros, moment: number): void {
     if (moment < this.#forgotten) return;
     const settled = now - MARGIN_MICROS;
@@ -59,12 +63,11 @@ export class ClaimFloors {
     for (const arrival of this.#arrivals.slice(moment - this.#forgotten)) {
       if (arrival.environmentId === environmentId && arrival.key < key) key = arrival.key;
     }
-    const before = this.of(environmentId);
     if (this.#floors.size >= MAX_ENVIRONMENTS) this.#floors.clear();
     this.#floors.set(environmentId, {
-      ready: before.ready > key ? before.ready : key,
-      delivered: Math.max(before.delivered, Math.min(delivered ?? settled, settled)),
-      delayed: Math.max(before.delayed, Math.min(delayed ?? settled, settled)),
+      ready: key,
+      delivered: Math.min(delivered ?? settled, settled),
+      delayed: Math.min(delayed ?? settled, settled),
       usedAt: performance.now(),
     });
   }

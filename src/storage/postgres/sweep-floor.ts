@@ -22,8 +22,12 @@ export class SweepFloor {
     return this.#from;
   }
 
-  /** @param first the first lease that a sweep saw, over or not, locked by another or not; `null` for none */
+  /**
+   * Takes the place from what a sweep has seen; a clock that went back lowers it.
+   *
+   * @param first the first lease, over or not, locked by another or not; `null` for none
+   */
   raise(first: Micros | null, now: Micros): void {
-    this.#from = Math.max(this.#from, Math.min(first ?? now, now - MARGIN_MICROS));
+    this.#from = Math.min(first ?? now, now - MARGIN_MICROS);
   }
 }

@@ -31,6 +31,14 @@ test("an empty queue is believed but for what may be under way", () => {
   expect(floors.of(ENVIRONMENT)).toEqual({ ready: key(settled), delivered: settled, delayed: settled });
 });
 
+test("a clock that went back lowers the place", () => {
+  const floors = new ClaimFloors();
+  floors.raise(ENVIRONMENT, EMPTY, NOW, floors.moment);
+  floors.raise(ENVIRONMENT, EMPTY, NOW - 60 * SECOND, floors.moment);
+  const settled = NOW - 61 * SECOND;
+  expect(floors.of(ENVIRONMENT)).toEqual({ ready: key(settled), delivered: settled, delayed: settled });
+});
+
 test("an item that comes back lowers the place, and an earlier look does not raise it again", () => {
   const floors = new ClaimFloors();
   floors.raise(ENVIRONMENT, EMPTY, NOW, floors.moment);
