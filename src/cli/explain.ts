@@ -81,6 +81,7 @@ export function rolesFor(spec: AnyCommand | undefined): string[] {
 }
 
 const LISTS: Readonly<Partial<Record<IdKind, string>>> = {
+  agent: "capstan agent list",
   environment: "capstan env list",
   session: "capstan session list",
   work: "capstan work list",

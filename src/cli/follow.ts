@@ -1,28 +1,32 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import type { CapstanClient, SessionEvent } from "../client/index.ts";
-import { LIMITS } from "../contract/limits.ts";
+import type { CapstanClient, SessionEvent, StreamInput } from "../client/index.ts";
+import type { Io } from "./io.ts";
+import { note } from "./output/note.ts";
+import { duration } from "./output/time.ts";
 
-/** Waits between two looks: short while something happens, longer while nothing does. */
-const POLL_MS = { shortest: 150, longest: 1_000, growth: 1.5 } as const;
-
-/**
- * The events of a session after the given one, as they come; an empty batch when there was nothing new. Ends when the
- * signal is aborted.
- */
+/** The events of a session as they come, until the signal is aborted. Lost connections are told of on standard error. */
 export async function* followEvents(
+  io: Io,
   client: CapstanClient,
-  sessionId: string,
-  after: string | undefined,
+  from: StreamInput,
   signal: AbortSignal,
-): AsyncGenerator<readonly SessionEvent[]> {
-  let seen = after;
-  let waitMs: number = POLL_MS.shortest;
-  while (!signal.aborted) {
-    const page = await client.listEvents({ session_id: sessionId, after_id: seen, limit: LIMITS.eventsPage.max });
-    yield page.data;
-    seen = page.last_id ?? seen;
-    if (page.has_more) continue;
-    waitMs = page.data.length > 0 ? POLL_MS.shortest : Math.min(POLL_MS.longest, waitMs * POLL_MS.growth);
-    await sleep(waitMs, undefined, { signal }).catch(() => undefined);
+): AsyncGenerator<SessionEvent, void, undefined> {
+  let lost = false;
+  const events = client.streamEvents(from, {
+    signal,
+    onOpen() {
+      if (lost) note(io, "Connected again.");
+      lost = false;
+    },
+    onLost(failure, retryInMs) {
+      // Told once, however many tries it takes.
+      if (!lost)
+        note(io, `${failure?.message ?? "The server has closed the stream."} Next try in ${duration(retryInMs)}.`);
+      lost = true;
+    },
+  });
+  try {
+    yield* events;
+  } catch (failure) {
+    if (!signal.aborted) throw failure;
   }
 }

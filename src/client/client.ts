@@ -1,13 +1,12 @@
 import { OPERATION_NAMES, OPERATIONS, type Operation, type OperationResponse } from "../contract/operations.ts";
 import type { SessionEvent } from "../contract/shapes.ts";
-import { ID_PREFIXES } from "../core/ids.ts";
 import { connectionError, timeoutError } from "./errors.ts";
 import type { CallArguments, CallOperationName, ListedRecord, ListOperationName, OperationInput } from "./input.ts";
 import { listAll } from "./paginate.ts";
 import { buildRequest, requestedWaitMs, type WireRequest } from "./request.ts";
 import { readAnswer } from "./response.ts";
 import { retryDelayMs } from "./retry.ts";
-import { followStream, type StreamInput, type StreamOptions } from "./stream.ts";
+import { BEFORE_ALL_EVENTS, followStream, type StreamInput, type StreamOptions } from "./stream.ts";
 import { wait } from "./wait.ts";
 
 export interface ClientOptions {
@@ -35,9 +34,6 @@ export interface CallOptions {
   /** Sent as `x-request-id`, under which the server logs the call. */
   readonly requestId?: string | undefined;
 }
-
-/** A position before every event: a cursor need not name a record. */
-const BEFORE_ALL = `${ID_PREFIXES.event}${"0".repeat(32)}`;
 
 class BaseClient {
   /** Without a slash at its end. */
@@ -110,7 +106,7 @@ class BaseClient {
           { session_id, order: "desc", limit: 1 },
           { signal, maxRetries: 0 },
         );
-        return newest.first_id ?? BEFORE_ALL;
+        return newest.first_id ?? BEFORE_ALL_EVENTS;
       },
       connect: async (after: string, signal: AbortSignal) => {
         const headers = { accept: "text/event-stream", "last-event-id": after };

@@ -14,4 +14,4 @@ export type {
 export { type CallOptions, CapstanClient, type ClientOptions } from "./client.ts";
 export { ApiError, ConnectionError } from "./errors.ts";
 export type { CallOperationName, ListedRecord, ListOperationName, OperationInput } from "./input.ts";
-export type { StreamInput, StreamOptions } from "./stream.ts";
+export { BEFORE_ALL_EVENTS, type StreamInput, type StreamOptions } from "./stream.ts";

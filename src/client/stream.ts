@@ -1,4 +1,5 @@
 import type { SessionEvent } from "../contract/shapes.ts";
+import { ID_PREFIXES } from "../core/ids.ts";
 import { backoffMs } from "./backoff.ts";
 import { ApiError, ConnectionError, connectionError, silentError, unusableAnswer } from "./errors.ts";
 import { type SseFrame, SseParser, SseTooLong } from "./sse.ts";
@@ -6,7 +7,7 @@ import { wait } from "./wait.ts";
 
 export interface StreamInput {
   readonly session_id: string;
-  /** Everything after this event. Left out: what comes from the first connection on. */
+  /** Everything after this event. Left out: what comes from the call on; {@link BEFORE_ALL_EVENTS}: everything. */
   readonly after_id?: string | undefined;
 }
 
@@ -29,6 +30,9 @@ export interface StreamSource {
   /** The answer of the server, when it is a 2xx; ApiError for any other. */
   connect(after: string, signal: AbortSignal): Promise<Response>;
 }
+
+/** As `after_id`: all events of a session. A position need not name an event. */
+export const BEFORE_ALL_EVENTS = `${ID_PREFIXES.event}${"0".repeat(32)}`;
 
 const SILENCE_MS = 30_000;
 /** How soon a lost connection is made again, until the server says something else. */

@@ -21,11 +21,11 @@ export const choice = <const T extends string>(choices: readonly T[]) =>
       context.addIssue({ code: "custom", message: "is none of the choices" });
       return z.NEVER;
     })
-    .meta({ description: `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}` });
+    .meta({ description: `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`, choices });
 
 export const onOrOff = choice(["on", "off"])
   .transform((text) => text === "on")
-  .meta({ description: "on or off" });
+  .meta({ description: "on or off", choices: ["on", "off"] });
 
 export const someText = (what: string) => z.string().min(1).meta({ description: what });
 

@@ -1,5 +1,6 @@
-import type { SessionEvent } from "../../client/index.ts";
+import { BEFORE_ALL_EVENTS, type SessionEvent } from "../../client/index.ts";
 import { someText } from "../../config/schemas.ts";
+import { isId } from "../../core/ids.ts";
 import { connect } from "../connection.ts";
 import { CommandError } from "../exit-codes.ts";
 import { followEvents } from "../follow.ts";
@@ -17,7 +18,7 @@ export const sessionEvents = command({
   details: `Lists the events of a session, oldest first. With --follow it goes on with what comes, until Ctrl-C or the end of the
 session; with --json each event is then one line.`,
   group: "client",
-  calls: ["listEvents"],
+  calls: ["getSession", "listEvents", "streamEvents"],
   arguments: { session: idArgument("session", "session", "Its id.") },
   options: {
     ...LIST_OPTIONS,
@@ -41,14 +42,15 @@ session; with --json each event is then one line.`,
       const list = await fetchList(options, (page) => client.listEvents({ session_id: session, types, ...page }));
       return showList(io, options, list, eventTable, "There is no such event.");
     }
+    const from = { session_id: session, after_id: afterOf(options.page) };
+    // Once followed, a server that cannot be reached is waited for; here it is an error.
+    await client.getSession({ session_id: session });
     const stop = new AbortController();
     const deaf = onStopSignals(() => stop.abort());
     try {
-      for await (const events of followEvents(client, session, afterOf(options.page), stop.signal)) {
-        for (const event of events) {
-          if (options.types.length === 0 || options.types.includes(event.type)) showEvent(io, options.json, event);
-        }
-        if (events.some((event) => event.type === "session.status_terminated")) break;
+      for await (const event of followEvents(io, client, from, stop.signal)) {
+        if (options.types.length === 0 || options.types.includes(event.type)) showEvent(io, options.json, event);
+        if (event.type === "session.status_terminated") break;
       }
     } finally {
       deaf();
@@ -57,8 +59,8 @@ session; with --json each event is then one line.`,
   },
 });
 
-function afterOf(page: string | undefined): string | undefined {
-  if (page === undefined || page.startsWith("evt_")) return page;
+function afterOf(page: string = BEFORE_ALL_EVENTS): string {
+  if (isId("event", page)) return page;
   throw new CommandError("usage", `--page must be the id of an event, not ${JSON.stringify(page)}.`);
 }
 

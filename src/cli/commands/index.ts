@@ -1,4 +1,6 @@
 import type { AnyCommand } from "../spec.ts";
+import * as agent from "./agent.ts";
+import { completion } from "./completion.ts";
 import { demo } from "./demo.ts";
 import { dev } from "./dev.ts";
 import { doctor } from "./doctor.ts";
@@ -7,8 +9,10 @@ import { sessionEvents } from "./events.ts";
 import { runPrompt } from "./run.ts";
 import { serve } from "./serve.ts";
 import * as session from "./session.ts";
+import { watchSession } from "./session-watch.ts";
 import * as token from "./token.ts";
 import * as work from "./work.ts";
+import { watchWork } from "./work-watch.ts";
 import { worker } from "./worker.ts";
 import { workerAttach } from "./worker-attach.ts";
 
@@ -24,13 +28,19 @@ export const COMMANDS: readonly AnyCommand[] = [
   session.sendMessage,
   session.getSession,
   session.listSessions,
+  watchSession,
   sessionEvents,
   session.cancelSession,
+  agent.createAgent,
+  agent.updateAgent,
+  agent.listAgents,
+  agent.getAgent,
   env.createEnvironment,
   env.listEnvironments,
   env.getEnvironment,
   env.archiveEnvironment,
   env.deleteEnvironment,
+  watchWork,
   work.listWork,
   work.getWork,
   work.stopWork,
@@ -40,4 +50,5 @@ export const COMMANDS: readonly AnyCommand[] = [
   token.listTokens,
   token.revokeToken,
   doctor,
+  completion,
 ];

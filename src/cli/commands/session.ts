@@ -2,7 +2,9 @@ import { choice, someText } from "../../config/schemas.ts";
 import { connect } from "../connection.ts";
 import { sessionFields, sessionTable } from "../output/views.ts";
 import { command } from "../spec.ts";
+import { followTurn, TURN_EXITS } from "../turn.ts";
 import {
+  AGENT_OPTION,
   CALL_EXITS,
   connectToQueue,
   fetchList,
@@ -33,6 +35,7 @@ export const createSession = command({
       summary: "First message; - reads it from standard input. Left out: the session waits for one.",
       schema: someText("a text"),
     },
+    ...AGENT_OPTION,
     ...METADATA_OPTION,
   },
   examples: [
@@ -45,6 +48,7 @@ export const createSession = command({
     const { client, environmentId } = await connectToQueue(settings);
     const created = await client.createSession({
       environment_id: environmentId,
+      agent: options.agent,
       title: options.title,
       metadata: metadataOf(options.metadata),
       initial_events: message === undefined ? undefined : [userMessage(message)],
@@ -56,8 +60,10 @@ export const createSession = command({
 export const sendMessage = command({
   path: "session send",
   summary: "Send a message to a session",
+  details: `Sends a message to a session. With --follow it prints what the agent says to it, and ends when the turn has ended; the exit
+code says how, as that of \`capstan run\` does.`,
   group: "client",
-  calls: ["sendEvents"],
+  calls: ["getSession", "sendEvents", "streamEvents"],
   arguments: {
     ...SESSION,
     message: {
@@ -66,16 +72,29 @@ export const sendMessage = command({
       schema: someText("a text"),
     },
   },
-  options: JSON_OPTION,
+  options: {
+    ...JSON_OPTION,
+    follow: {
+      kind: "switch",
+      flags: "--follow",
+      summary: "Print what the agent answers, until its turn ends; with --json, an event per line.",
+    },
+  },
   examples: [
     { command: 'capstan session send sess_… "Now the documentation"', does: "A session that is idle starts again" },
+    { command: 'capstan session send sess_… "And the tests?" --follow', does: "Prints the answer" },
     { command: "capstan session send sess_… - < notes.md", does: "From a file" },
   ],
-  exits: CALL_EXITS,
+  exits: [...CALL_EXITS, ...TURN_EXITS],
   async run({ settings, options, arguments: { session, message }, io }) {
     const text = await readText(message, "<message>");
     const { client } = connect(settings);
     const sent = await client.sendEvents({ session_id: session, events: [userMessage(text)] });
+    const id = sent.data.at(-1)?.id;
+    if (options.follow && id !== undefined) {
+      const { environment_id: environmentId } = await client.getSession({ session_id: session });
+      return followTurn(io, options.json, client, { sessionId: session, environmentId, after: id, message: id });
+    }
     return showOne(io, options, sent, () => `Sent ${sent.data.map((event) => event.id).join(", ")}.\n`);
   },
 });
@@ -116,6 +135,12 @@ export const listSessions = command({
       summary: "Only sessions of this environment, by its id.",
       schema: idArgument("environment", "environment", "").schema,
     },
+    agent: {
+      kind: "value",
+      flags: "--agent <id>",
+      summary: "Only sessions of this agent, whatever its version.",
+      schema: idArgument("agent", "agent", "").schema,
+    },
     archived: { kind: "switch", flags: "--include-archived", summary: "Show archived ones too." },
   },
   examples: [
@@ -127,6 +152,7 @@ export const listSessions = command({
     const { client } = connect(settings);
     const filter = {
       environment_id: options.environment,
+      agent_id: options.agent,
       statuses: options.status.length === 0 ? undefined : options.status,
       include_archived: options.archived || undefined,
     };

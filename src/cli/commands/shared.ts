@@ -57,6 +57,26 @@ export const idArgument = <const Name extends string>(kind: IdKind, name: Name, 
     }),
 });
 
+export const AGENT_OPTION = {
+  agent: {
+    kind: "value",
+    flags: "--agent <id>",
+    summary: "Agent that the session begins with; a version of it is written behind an @.",
+    schema: z
+      .string()
+      .transform((text, context) => {
+        const [id = "", version, more] = text.split("@");
+        const number = version === undefined ? undefined : wholeNumber(1, Number.MAX_SAFE_INTEGER).safeParse(version);
+        if (isId("agent", id) && more === undefined && number?.success !== false) {
+          return number === undefined ? id : { type: "agent" as const, id, version: number.data };
+        }
+        context.addIssue({ code: "custom", message: "names no agent" });
+        return z.NEVER;
+      })
+      .meta({ description: "the id of an agent, such as agent_… or agent_…@2" }),
+  },
+} as const;
+
 export const METADATA_OPTION = {
   metadata: {
     kind: "values",
