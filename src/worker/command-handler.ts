@@ -1,6 +1,6 @@
 import { type Handler, type HandlerContext, TurnFailed } from "./handler.ts";
 import { lineEvents, type OutputMode } from "./output-events.ts";
-import { type CommandLine, runTurnCommand } from "./turn-command.ts";
+import { type CommandExit, type CommandLine, runTurnCommand } from "./turn-command.ts";
 
 export interface CommandHandlerOptions extends Omit<CommandLine, "command"> {
   /** The program and its arguments; no shell is involved. */
@@ -25,12 +25,15 @@ export function createCommandHandler({ output = "text", ...options }: CommandHan
       stdin: `${JSON.stringify({ work, session, events })}\n`,
       events: (line) => lineEvents(line, output),
     });
-    if (exit.code === 0) return;
-    const how = exit.signal === null ? `exited with code ${exit.code}` : `was ended by ${exit.signal}`;
-    throw new TurnFailed("command_failed", `The command ${how}.`, {
-      exit_code: exit.code,
-      ...(exit.signal === null ? {} : { signal: exit.signal }),
-      stderr_tail: exit.stderrTail,
-    });
+    if (exit.code !== 0) throw commandFailed(exit);
   };
+}
+
+export function commandFailed({ code, signal, stderrTail }: CommandExit): TurnFailed {
+  const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
+  return new TurnFailed("command_failed", `The command ${how}.`, {
+    exit_code: code,
+    ...(signal === null ? {} : { signal }),
+    stderr_tail: stderrTail,
+  });
 }

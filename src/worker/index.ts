@@ -1,5 +1,8 @@
 export type { Session, SessionEvent, Work } from "../contract/shapes.ts";
+export type { CliAdapter, CliReader } from "./adapters/adapter.ts";
+export { CLI_ADAPTERS, type CliAdapterName } from "./adapters/index.ts";
 export { type Attachment, type AttachOptions, attach } from "./attach.ts";
+export { type CliHandlerOptions, createCliHandler } from "./cli-handler.ts";
 export { type CommandHandlerOptions, createCommandHandler } from "./command-handler.ts";
 export type { EventLevel, WorkerEvent, WorkerEventType } from "./events.ts";
 export { createHandOffHandler } from "./hand-off-handler.ts";

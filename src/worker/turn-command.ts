@@ -20,6 +20,8 @@ export interface Conversation {
   readonly stdin: string;
   /** The events that a line of its standard output stands for. */
   events(line: string): readonly NewSessionEvent[];
+  /** What its end stands for, where lines were held back for it. */
+  end?(): readonly NewSessionEvent[];
 }
 
 export interface CommandExit extends Exit {
@@ -104,11 +106,12 @@ async function converse(
   }
 }
 
-async function queueOutput(stdout: Readable, cut: AbortSignal, { events }: Conversation, queue: OutputQueue) {
+async function queueOutput(stdout: Readable, cut: AbortSignal, conversation: Conversation, queue: OutputQueue) {
   const splitter = new LineSplitter();
   const pushAll = async (lines: Iterable<string>) => {
-    for (const line of lines) for (const event of events(line)) await queue.push(event, line);
+    for (const line of lines) for (const event of conversation.events(line)) await queue.push(event, line);
   };
   for await (const chunk of readPipe(stdout, cut)) await pushAll(splitter.push(chunk));
   await pushAll(splitter.end());
+  for (const event of conversation.end?.() ?? []) await queue.push(event, JSON.stringify(event));
 }

@@ -1,0 +1,137 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { event } from "../../../src/contract/bodies.ts";
+import { CLI_ADAPTERS, type CliAdapterName, type NewSessionEvent, textOf } from "../../../src/worker/index.ts";
+
+/** What the sample output of a CLI is read as. */
+function read(name: CliAdapterName) {
+  const reader = CLI_ADAPTERS[name].reader();
+  const text = readFileSync(new URL(`./output/${name}.jsonl`, import.meta.url), "utf8");
+  const lines = text.trimEnd().split("\n");
+  const events = [...lines.flatMap((line) => reader.read(JSON.parse(line))), ...reader.end()];
+  for (const one of events) expect(event.safeParse(one).success, JSON.stringify(one)).toBe(true);
+  return { conversation: reader.conversation, told: events.map(told) };
+}
+
+/** An event in one line. */
+function told(one: NewSessionEvent): string {
+  const { type, name, input, is_error, error, usage } = one as Record<string, unknown>;
+  const { message, type: kind } = (error ?? {}) as { message?: string; type?: string };
+  const parts = [name, input && JSON.stringify(input), is_error === true && "failed", textOf(one), kind, message];
+  return [type, ...parts, usage && JSON.stringify(usage)].filter(Boolean).join(" | ");
+}
+
+test("what Claude Code prints", () => {
+  const { conversation, told } = read("claude-code");
+  expect(conversation).toBe("0b6e1f64-2f0b-4c38-9a5e-6f0a6b1a9d11");
+  expect(told).toEqual([
+    "agent.thinking | The user wants to know what is here.",
+    "agent.message | I'll look at the files.",
+    'agent.tool_use | Bash | {"command":"ls","description":"List files"}',
+    "agent.tool_result | README.md\nsrc",
+    "agent.tool_result | failed | no such file\n[image]",
+    "agent.message | There is a README and a folder with sources.",
+    'span.usage | {"input_tokens":10,"output_tokens":72}',
+  ]);
+});
+
+test("what Qwen Code prints", () => {
+  const { conversation, told } = read("qwen-code");
+  expect(conversation).toBe("123e4567-e89b-12d3-a456-426614174000");
+  expect(told).toEqual([
+    "agent.message | Running the tests.",
+    'agent.tool_use | run_shell_command | {"command":"npm test"}',
+    "agent.tool_result | 12 passed",
+    'span.usage | {"input_tokens":20,"output_tokens":5}',
+    "session.error | error_during_execution | The quota is used up.",
+  ]);
+});
+
+test("what Codex prints", () => {
+  const { conversation, told } = read("codex");
+  expect(conversation).toBe("0199a213-81c0-7800-8aa1-bbab2a035a53");
+  expect(told).toEqual([
+    "agent.thinking | **Looking around**",
+    'agent.tool_use | shell | {"command":"bash -lc ls"}',
+    "agent.tool_result | README.md\nsrc\n",
+    'agent.tool_use | shell | {"command":"bash -lc false"}',
+    "agent.tool_result | failed",
+    'agent.tool_use | file_change | {"changes":[{"path":"src/a.js","kind":"update"}]}',
+    "agent.tool_result | completed",
+    'agent.tool_use | docs.search | {"query":"x"}',
+    "agent.tool_result | found",
+    "agent.thinking | [x] look\n[ ] change",
+    "span.warning | A model was rerouted.",
+    "agent.message | I changed src/a.js.",
+    'span.usage | {"input_tokens":24763,"cached_input_tokens":24448,"output_tokens":122}',
+    "session.error | turn_failed | stream disconnected",
+  ]);
+});
+
+test("what the Gemini CLI prints", () => {
+  const { conversation, told } = read("gemini");
+  expect(conversation).toBe("5b1e7c1a-9f57-4f2e-8f0e-0c6d3a2b1c0d");
+  expect(told).toEqual([
+    "agent.message | I will look.",
+    'agent.tool_use | list_directory | {"path":"."}',
+    "agent.tool_result | README.md",
+    "agent.tool_result | failed | File not found.",
+    "span.warning | Loop detected.",
+    "agent.message | A README.",
+    'span.usage | {"total_tokens":250,"input_tokens":200,"output_tokens":50,"cached":0,"input":200,"duration_ms":3000,"tool_calls":2}',
+  ]);
+});
+
+test("a message that nothing follows is not lost", () => {
+  const reader = CLI_ADAPTERS.gemini.reader();
+  expect(reader.read({ type: "message", role: "assistant", content: "cut off", delta: true })).toEqual([]);
+  expect(reader.end().map(textOf)).toEqual(["cut off"]);
+  expect(reader.end()).toEqual([]);
+});
+
+test.each(Object.keys(CLI_ADAPTERS) as CliAdapterName[])(
+  "%s: lines that are not what they should be do no harm",
+  (name) => {
+    const reader = CLI_ADAPTERS[name].reader();
+    const lines = [
+      {},
+      { type: 1 },
+      ...[
+        "assistant",
+        "user",
+        "result",
+        "item.started",
+        "item.completed",
+        "turn.failed",
+        "tool_use",
+        "tool_result",
+      ].flatMap((type) => [
+        { type },
+        { type, message: null, item: [], error: "x", content: 5 },
+        { type, message: { content: [null, 1, {}] } },
+      ]),
+      { type: "message", role: "assistant", content: null },
+    ];
+    for (const line of lines) for (const one of reader.read(line)) expect(event.safeParse(one).success).toBe(true);
+    for (const one of reader.end()) expect(event.safeParse(one).success).toBe(true);
+  },
+);
+
+test("a very long result is shown in part", () => {
+  const reader = CLI_ADAPTERS["claude-code"].reader();
+  const block = { type: "tool_result", tool_use_id: "t", content: "x".repeat(1_000_000) };
+  const [shown] = reader.read({ type: "user", message: { content: [block] } });
+  expect(textOf(shown as NewSessionEvent).length).toBeLessThan(17_000);
+  expect(textOf(shown as NewSessionEvent)).toContain("983616 characters left out");
+});
+
+test("each CLI is called with its prompt on standard input, and goes on with an earlier conversation", () => {
+  const lines = Object.values(CLI_ADAPTERS).map(({ command }) => command("c-1", ["--extra"]).join(" "));
+  expect(lines).toEqual([
+    "claude --print --output-format stream-json --verbose --resume c-1 --extra",
+    "codex exec --json --skip-git-repo-check --extra resume c-1 -",
+    "gemini --output-format stream-json --resume c-1 --extra",
+    "qwen --output-format stream-json --resume c-1 --extra",
+  ]);
+  expect(CLI_ADAPTERS.codex.command(undefined, [])).toEqual(["codex", "exec", "--json", "--skip-git-repo-check", "-"]);
+});
