@@ -76,7 +76,7 @@ export async function crashRun(rounds: number, seed: number, report: (line: stri
   }
 }
 
-async function startLoad({ url }: ServerProcess, seed: number): Promise<CrashLoad> {
+export async function startLoad({ url }: ServerProcess, seed: number): Promise<CrashLoad> {
   const environment = await createEnvironment(url);
   const parts = {
     history: new History(),
@@ -91,7 +91,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 const workPath = ({ environment }: CrashLoad): string => `/environments/${environment}/work`;
 
 /** No more input; whatever is there is worked off. */
-async function comeToRest(load: CrashLoad): Promise<Rest> {
+export async function comeToRest(load: CrashLoad): Promise<Rest> {
   load.feeding = false;
   const works = await eventually(async () => {
     const all = await readAll<Work>(load.url, workPath(load));
@@ -107,7 +107,7 @@ async function comeToRest(load: CrashLoad): Promise<Rest> {
   return { works, sessions, events, stats };
 }
 
-function checkAll(load: CrashLoad, rest: Rest): Violation[] {
+export function checkAll(load: CrashLoad, rest: Rest): Violation[] {
   const { calls } = load.history;
   return [
     ...checkItems(calls, { lapses: "never" }),

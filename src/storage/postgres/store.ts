@@ -50,6 +50,8 @@ import { Writer } from "./writer.ts";
 
 /** How often a poll looks that finds only items which others are deciding on at that moment. */
 const MAX_LOOKS = 3;
+/** A database that answers more slowly than this is not ready. */
+const READY_MS = 2_000;
 const SECRET_BYTES = 32;
 
 /**
@@ -256,7 +258,11 @@ class PostgresStore implements Store {
   }
 
   async ready(): Promise<StoreVersion> {
-    return { kind: this.kind, schema: await this.#guard.refresh() };
+    const late = new Promise<never>((_resolve, reject) => {
+      const silent = () => reject(new StoreUnavailable(`The database has not answered within ${READY_MS} ms.`));
+      setTimeout(silent, READY_MS).unref();
+    });
+    return { kind: this.kind, schema: await Promise.race([this.#guard.refresh(), late]) };
   }
 
   async close(): Promise<void> {
