@@ -60,14 +60,15 @@ export class Hints {
       this.#helloTimer = setInterval(() => this.#notify(this.#outbox.hello(this.#id)), HELLO_MS);
       this.#helloTimer.unref();
     }
-    this.#scheduleSafetyPoll();
   }
 
   /** Resolves once the others are heard, or cannot be for now. */
   async start(): Promise<void> {
-    if (this.#listener === undefined) return;
-    await this.#listener.tried;
-    await this.#notify(this.#outbox.hello(this.#id));
+    if (this.#listener !== undefined) {
+      await this.#listener.tried;
+      await this.#notify(this.#outbox.hello(this.#id));
+    }
+    this.#scheduleSafetyPoll();
   }
 
   /** Tells the others. Returns at once. */
