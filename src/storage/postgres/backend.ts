@@ -146,7 +146,7 @@ const BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
  * What every transaction is told first. Nothing outlives it, so that a pooler may give each transaction another
  * connection. Plans are made once per connection and never by statistics: see the indexes in the migration.
  */
-function settingsSql(limits: PostgresLimits): Sql {
+export function settingsSql(limits: PostgresLimits): Sql {
   const settings = {
     statement_timeout: limits.statementTimeoutMs,
     lock_timeout: limits.lockTimeoutMs,

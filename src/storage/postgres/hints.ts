@@ -120,6 +120,7 @@ export class Hints {
   }
 
   #scheduleSafetyPoll(): void {
+    if (this.#closed) return;
     const { safetyPollMs, safetyPollDeafMs } = this.#options.limits;
     const listening = this.#listener?.isListening === true;
     this.#safetyTimer = setTimeout(
