@@ -51,7 +51,7 @@ export class StreamLoad {
       const phase = (index * callEveryMs) / this.#sessions.length;
       session.plan({ firstAt: start + phase, callEveryMs, calls, perCall, countedFrom: start + warmMs, late });
     }
-    await delay(start + warmMs - performance.now());
+    await this.#drive(start + warmMs);
     const before = this.#usage();
     await this.#drive(start + warmMs + ms);
     const after = this.#usage();
