@@ -153,7 +153,10 @@ export class TurnRun {
     const { forced } = this.#parts.signals;
     const returned = new AbortController();
     this.#handler.then(() => returned.abort());
-    await new Promise((resolve) => forced.addEventListener("abort", resolve, { once: true }));
+    await new Promise<void>((resolve) => {
+      if (forced.aborted) resolve();
+      else forced.addEventListener("abort", () => resolve(), { once: true });
+    });
     await wait(ABANDON_AFTER_MS, returned.signal);
     const message = "The handler ignores its signals; its item is ended without it, and its slot stays taken.";
     this.#parts.report({ level: "error", type: "handler_stuck", message });
