@@ -8,12 +8,21 @@ export const CORES = { server: 0, load: 1 };
 /** Two processes on one core would measure the scheduler, so pinning needs two cores. */
 export const PINNED = availableParallelism() >= 2 && spawnSync("taskset", ["--version"]).status === 0;
 
+/** A run that fails half-way must not leave a server behind that disturbs the next one. */
+const running = new Set();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 /** Starts a Node program on a core. `options` are those of `spawn`. */
 export function startNode(core, words, options) {
   const [file, args] = PINNED
     ? ["taskset", ["-c", String(core), process.execPath, ...words]]
     : [process.execPath, words];
-  return spawn(file, args, options);
+  const child = spawn(file, args, options);
+  running.add(child);
+  child.once("exit", () => running.delete(child));
+  return child;
 }
 
 /** Ends a process that this run started, and waits for it. */
