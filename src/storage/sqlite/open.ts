@@ -2,7 +2,7 @@ import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { pendingMigrations, readMigrations } from "../migrate.ts";
 import { StoreRefused } from "../store.ts";
-import { type Database, openFile, SQLITE, sqliteCode } from "./driver.ts";
+import { closeFile, type Database, openFile, SQLITE, sqliteCode } from "./driver.ts";
 
 export const DATABASE_FILE = "capstan.db";
 
@@ -30,8 +30,17 @@ export async function openDatabase(dataDir: string): Promise<{ database: Databas
     chmodSync(file, 0o600);
     return { database, schema: migrate(database, file) };
   } catch (error) {
-    database?.close();
+    if (database !== undefined) closeQuietly(database);
     throw refusal(error, dataDir, file);
+  }
+}
+
+/** The lock has to go also when the file cannot be used; why that is has been said already. */
+function closeQuietly(database: Database): void {
+  try {
+    closeFile(database);
+  } catch {
+    // It is closed all the same.
   }
 }
 

@@ -1,0 +1,55 @@
+import { join } from "node:path";
+import { ARCHIVED, type ArchivedTable, type Counts, type StoreArchive } from "../transfer.ts";
+import { closeFile, type Row } from "./driver.ts";
+import { DATABASE_FILE, openDatabase } from "./open.ts";
+
+/** Rows that are read at once. */
+const CHUNK = 500;
+
+/**
+ * Opens the embedded store for an export or an import; no server can have it open at the same time.
+ *
+ * @throws StoreRefused when it cannot be opened
+ */
+export async function openSqliteArchive(dataDir: string): Promise<StoreArchive> {
+  const { database } = await openDatabase(dataDir);
+  let writing = false;
+  return {
+    name: join(dataDir, DATABASE_FILE),
+    async counts() {
+      const counts = Object.keys(ARCHIVED).map((table) => {
+        const row = database.prepare(`SELECT count(*) AS n FROM ${table}`).get() as Row;
+        return [table, row.n] as const;
+      });
+      return Object.fromEntries(counts) as Counts;
+    },
+    async *read(table: ArchivedTable) {
+      let rows: Row[] = [];
+      const columns = Object.keys(ARCHIVED[table].columns).join(", ");
+      for (const row of database.prepare(`SELECT ${columns} FROM ${table}`).iterate() as Iterable<Row>) {
+        rows.push(row);
+        if (rows.length < CHUNK) continue;
+        yield rows;
+        rows = [];
+      }
+      yield rows;
+    },
+    async write(table: ArchivedTable, rows: readonly Row[]) {
+      if (!writing) database.exec("BEGIN IMMEDIATE");
+      writing = true;
+      const columns = Object.keys(ARCHIVED[table].columns);
+      const insert = database.prepare(
+        `INSERT INTO ${table} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`,
+      );
+      for (const row of rows) insert.run(...columns.map((column) => row[column] ?? null));
+    },
+    async commit() {
+      if (writing) database.exec("COMMIT");
+      writing = false;
+    },
+    async close() {
+      if (writing) database.exec("ROLLBACK");
+      closeFile(database);
+    },
+  };
+}
