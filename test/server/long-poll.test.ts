@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import { BASE_PATH } from "../../src/contract/operations.ts";
 import type { Work } from "../../src/contract/shapes.ts";
 import { StoreUnavailable } from "../../src/storage/store.ts";
@@ -21,6 +21,10 @@ afterEach(() => server.stop());
 
 /** Long enough that no test sees its end. */
 const PATIENT = { prefer: "wait=60" };
+/** Where several servers may share a store, one waiter of each queue looks again every few seconds, unasked. */
+const ROUTINE_LOOKS = inject("topology")?.store === "postgres" ? 3 : 0;
+/** Nobody acknowledges anything here: however long a test takes, what was delivered is not delivered again. */
+const ONCE = { reclaim_older_than_ms: 3_600_000 };
 
 const parked = (count: number) =>
   eventually(async () => expect(await server.metric("capstan_polls_parked")).toBe(count));
@@ -31,9 +35,15 @@ async function park(
   worker = `w${place}`,
   replica = 0,
 ): Promise<{ answer: Promise<Answer<Work | null>> }> {
-  const answer = api.poll(environment, { worker, headers: PATIENT, replica });
+  const answer = api.poll(environment, { worker, query: ONCE, headers: PATIENT, replica });
   await parked(place);
   return { answer };
+}
+
+/** Exactly so many, but for the looks that nobody asked for. */
+function expectAbout(count: number, expected: number): void {
+  expect(count).toBeGreaterThanOrEqual(expected);
+  expect(count).toBeLessThanOrEqual(expected + ROUTINE_LOOKS);
 }
 
 /** Queues items in one commit: requests that one packet brings are decided together. */
@@ -69,7 +79,7 @@ test("one item wakes exactly one of those who wait", async () => {
   const before = await server.metric("capstan_poll_wakes_total");
   const item = await api.queued(environment);
   await parked(11);
-  expect(await server.metric("capstan_poll_wakes_total")).toBe(before + 1);
+  expectAbout((await server.metric("capstan_poll_wakes_total")) - before, 1);
   const got = await drainAll(waiting);
   expect(got.filter((id) => id !== null)).toEqual([item.id]);
 });
@@ -79,9 +89,9 @@ test("those who wait ask the store for nothing, whatever goes on beside them", a
   const elsewhere = (await api.environment()).id;
   const before = await claims().catch(() => 0);
   for (let place = 1; place <= 12; place++) await park(place);
-  expect(await claims()).toBe(before + 12);
+  expectAbout((await claims()) - before, 12);
   for (let turn = 0; turn < 5; turn++) await api.session(elsewhere);
-  expect(await claims()).toBe(before + 12);
+  expectAbout((await claims()) - before, 12);
 });
 
 test("a burst of items wakes as many as there are items, and each gets one", async () => {
@@ -90,7 +100,7 @@ test("a burst of items wakes as many as there are items, and each gets one", asy
   const before = await server.metric("capstan_poll_wakes_total");
   await queueAtOnce(5);
   await parked(7);
-  expect(await server.metric("capstan_poll_wakes_total")).toBe(before + 5);
+  expectAbout((await server.metric("capstan_poll_wakes_total")) - before, 5);
   const got = (await drainAll(waiting)).filter((id) => id !== null);
   expect(new Set(got).size).toBe(5);
 });
@@ -158,7 +168,7 @@ test("block_ms is answered null when its time is over, not before", async () => 
 
 test("without a wish to wait the answer comes at once", async () => {
   const waiting = await park(1);
-  expect(ok(await api.poll(environment, { worker: "w2" }))).toBeNull();
+  expect(ok(await api.poll(environment, { worker: "w2", query: ONCE }))).toBeNull();
   expect(await drainAll([waiting.answer])).toEqual([null]);
 });
 
@@ -212,7 +222,7 @@ test("those who wait ask the store nothing", async () => {
   environment = (await api.environment()).id;
   const polls = Array.from({ length: 20 }, () => api.poll(environment, { query: { block_ms: 400 } }));
   expect((await Promise.all(polls)).map(ok)).toEqual(polls.map(() => null));
-  expect(asked.filter((name) => name === "poll")).toHaveLength(20);
+  expectAbout(asked.filter((name) => name === "poll").length, 20);
 });
 
 test("one more than may wait is told when to come back", async () => {

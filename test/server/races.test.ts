@@ -175,7 +175,8 @@ test("pages give what was there throughout once and in order, while more comes",
 test("polls at once share nothing: each item goes to one of them", async () => {
   const environment = await environmentId();
   await times(40, () => api.session(environment));
-  const polled = (await times(64, (index) => api.poll(environment, { worker: `w${index}` }))).map(ok);
+  const query = { reclaim_older_than_ms: 3_600_000 };
+  const polled = (await times(64, (index) => api.poll(environment, { worker: `w${index}`, query }))).map(ok);
   const got = polled.flatMap((item) => item?.id ?? []);
   expect(got).toHaveLength(40);
   expect(new Set(got).size).toBe(40);

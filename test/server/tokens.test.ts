@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { CreatedToken, List, Token } from "../../src/contract/shapes.ts";
 import { eventually } from "../support/eventually.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { Api, ok, refused } from "./support/api.ts";
 
@@ -66,11 +67,18 @@ test("a revoked token is refused from the next call on, and within a second by e
 });
 
 test("a token is refused when its time is over, also while it is in use", async () => {
-  const made = await api.token("client", undefined, { expires_in_seconds: 2 });
-  const lifeMs = Date.parse(made.expires_at ?? "") - Date.parse(made.created_at);
-  expect(lifeMs).toBe(2_000);
-  ok(await server.call("GET", "/sessions", { token: made.token }));
-  await eventually(async () => refused(await server.call("GET", "/sessions", { token: made.token }), 401));
+  const clock = new FakeClock();
+  const other = await startTestServer({ clock });
+  try {
+    const made = await new Api(other).token("client", undefined, { expires_in_seconds: 60 });
+    expect(Date.parse(made.expires_at ?? "") - Date.parse(made.created_at)).toBe(60_000);
+    clock.advanceSeconds(59);
+    ok(await other.call("GET", "/sessions", { token: made.token }));
+    clock.advanceSeconds(1);
+    await eventually(async () => refused(await other.call("GET", "/sessions", { token: made.token }), 401));
+  } finally {
+    await other.stop();
+  }
 });
 
 test("an admin token that was made can make tokens, and can revoke itself", async () => {
