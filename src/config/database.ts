@@ -11,7 +11,7 @@ export const DATABASE_SETTINGS = {
     placeholder: "<url>",
     schema: postgresUrl,
     summary: "PostgreSQL database to use instead of the embedded one; put a URL with a password into the variable.",
-    groups: ["serve", "dev"],
+    groups: ["serve", "dev", "store"],
     secret: true,
   }),
   databaseListenUrl: setting({
@@ -31,7 +31,7 @@ export const DATABASE_SETTINGS = {
     default: "capstan",
     schema: schemaName,
     summary: "Namespace of the tables in a PostgreSQL database; made when it does not exist.",
-    groups: ["serve"],
+    groups: ["serve", "store"],
   }),
   databasePoolSize: setting({
     flag: "--database-pool-size",

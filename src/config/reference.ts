@@ -8,6 +8,7 @@ const GROUP_TITLES: Readonly<Record<string, string>> = {
   attach: "`worker attach`",
   client: "commands that call a server",
   queue: "commands that work in one environment",
+  store: "`migrate`, `export` and `import`",
 };
 
 /** The settings as a page of Markdown. */

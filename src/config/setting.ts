@@ -1,7 +1,7 @@
 import type { z } from "zod";
 
 /** Which kinds of command a setting is for. Every command of the CLI belongs to one group. */
-export const SETTING_GROUPS = ["serve", "dev", "worker", "attach", "client", "queue", "none"] as const;
+export const SETTING_GROUPS = ["serve", "dev", "worker", "attach", "client", "queue", "store", "none"] as const;
 export type SettingGroup = (typeof SETTING_GROUPS)[number];
 
 /** All that is known of one setting. Flags, help, resolution, error messages and the reference page are derived from it. */

@@ -36,7 +36,7 @@ export const SETTINGS = {
     default: "./.capstan",
     schema: someText("the path of a folder"),
     summary: "Folder of the embedded database and of what `capstan dev` remembers.",
-    groups: ["serve", "dev", "worker", "attach", "client", "queue"],
+    groups: ["serve", "dev", "worker", "attach", "client", "queue", "store"],
   }),
   ...DATABASE_SETTINGS,
   adminToken: setting({

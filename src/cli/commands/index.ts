@@ -10,6 +10,7 @@ import { runPrompt } from "./run.ts";
 import { serve } from "./serve.ts";
 import * as session from "./session.ts";
 import { watchSession } from "./session-watch.ts";
+import { exportStore, importStore, migrateStore } from "./store.ts";
 import * as token from "./token.ts";
 import * as work from "./work.ts";
 import { watchWork } from "./work-watch.ts";
@@ -49,6 +50,9 @@ export const COMMANDS: readonly AnyCommand[] = [
   token.createToken,
   token.listTokens,
   token.revokeToken,
+  migrateStore,
+  exportStore,
+  importStore,
   doctor,
   completion,
 ];

@@ -1,4 +1,6 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { StoreRefused } from "../store.ts";
 import { ARCHIVED, type ArchivedTable, type Counts, type StoreArchive } from "../transfer.ts";
 import { closeFile, type Row } from "./driver.ts";
 import { DATABASE_FILE, openDatabase } from "./open.ts";
@@ -9,9 +11,13 @@ const CHUNK = 500;
 /**
  * Opens the embedded store for an export or an import; no server can have it open at the same time.
  *
+ * @param which whether one is made where there is none
  * @throws StoreRefused when it cannot be opened
  */
-export async function openSqliteArchive(dataDir: string): Promise<StoreArchive> {
+export async function openSqliteArchive(dataDir: string, which: "existing" | "any" = "any"): Promise<StoreArchive> {
+  if (which === "existing" && !existsSync(join(dataDir, DATABASE_FILE))) {
+    throw new StoreRefused(`The data folder ${dataDir} holds no database. Name the right one with --data-dir.`);
+  }
   const { database } = await openDatabase(dataDir);
   let writing = false;
   return {

@@ -35,6 +35,27 @@ export async function openDatabase(dataDir: string): Promise<{ database: Databas
   }
 }
 
+/**
+ * The version of the schema of a database that is there.
+ *
+ * @throws StoreRefused when a server is using it, or it is not readable
+ */
+export async function readVersion(dataDir: string): Promise<number> {
+  const file = join(dataDir, DATABASE_FILE);
+  let database: Database | undefined;
+  try {
+    database = await openFile(file);
+    return versionOf(database);
+  } catch (error) {
+    throw refusal(error, dataDir, file);
+  } finally {
+    database?.close();
+  }
+}
+
+const versionOf = (database: Database): number =>
+  Number(database.prepare("PRAGMA user_version").get()?.user_version ?? 0);
+
 /** The lock has to go also when the file cannot be used; why that is has been said already. */
 function closeQuietly(database: Database): void {
   try {
@@ -46,8 +67,7 @@ function closeQuietly(database: Database): void {
 
 function migrate(database: Database, file: string): number {
   const migrations = readMigrations("sqlite");
-  const current = Number(database.prepare("PRAGMA user_version").get()?.user_version ?? 0);
-  for (const migration of pendingMigrations(migrations, current, file)) {
+  for (const migration of pendingMigrations(migrations, versionOf(database), file)) {
     database.exec("BEGIN IMMEDIATE");
     try {
       database.exec(migration.sql);
