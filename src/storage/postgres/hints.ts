@@ -42,8 +42,11 @@ export class Hints {
   readonly #outbox = new Outbox();
   #sending = false;
   #closed = false;
-  /** When another server was last heard, by the process's steady clock. */
-  #heardAt = Number.NEGATIVE_INFINITY;
+  /**
+   * When another server was last heard, by the process's steady clock. A server that has just begun counts as having heard
+   * one: those that are there may not have answered yet, and must not miss what it commits meanwhile.
+   */
+  #heardAt = performance.now();
   #safetyTimer: NodeJS.Timeout | undefined;
   #helloTimer: NodeJS.Timeout | undefined;
 
