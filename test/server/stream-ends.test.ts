@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { BASE_PATH } from "../../src/contract/operations.ts";
 import { StoreUnavailable } from "../../src/storage/store.ts";
 import { eventually } from "../support/eventually.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { intercepting } from "../support/intercepting.ts";
 import { head, rawCall } from "../support/raw-http.ts";
 import { startTestServer, type TestServerOptions } from "../support/server.ts";
@@ -68,10 +69,12 @@ test("a revoked token does not get what is sent on a busy session either, whatev
 });
 
 test("the stream of a token that expires ends", async () => {
-  const { server, api, environment } = await startApi({ streamKeepAliveMs: 60 });
+  const clock = new FakeClock();
+  const { server, api, environment } = await startApi({ clock, streamKeepAliveMs: 60 });
   const { id } = await api.session(environment.id);
-  const stream = await openStream(server, id, await api.token("client", undefined, { expires_in_seconds: 1 }));
-  expect(stream.status).toBe(200);
+  const stream = await openStream(server, id, await api.token("client", undefined, { expires_in_seconds: 60 }));
+  await live(stream, api, id);
+  clock.advanceSeconds(61);
   await stream.closed;
 });
 
