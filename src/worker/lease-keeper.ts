@@ -2,6 +2,7 @@ import { Worker } from "node:worker_threads";
 import { describe } from "./failures.ts";
 import type { KeeperOrder, KeeperReport, KeeperSetup, LeaseHolder } from "./keeper-messages.ts";
 import type { LeaseNews, LeaseTerms } from "./lease.ts";
+import { threadArguments } from "./thread-arguments.ts";
 
 /** A lease that the thread keeps until it is dropped or lost. */
 export interface HeldLease {
@@ -58,7 +59,12 @@ export class LeaseKeeper {
   }
 
   #spawn(): Worker {
-    const thread = new Worker(THREAD, { workerData: this.#setup, name: "capstan-lease-keeper" });
+    const execArgv = threadArguments(process.execArgv);
+    const thread = new Worker(THREAD, {
+      workerData: this.#setup,
+      name: "capstan-lease-keeper",
+      ...(execArgv === undefined ? {} : { execArgv }),
+    });
     this.#thread = thread;
     thread.on("message", (report: KeeperReport) => {
       if (report.type === "news") this.#hear(report.lease, report.news);

@@ -1,8 +1,8 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { SessionEvent } from "../../src/client/index.ts";
-import { ensureBuilt } from "../support/build.ts";
+import { ensureBuilt, ROOT } from "../support/build.ts";
 import { runCli } from "../support/cli.ts";
 import { eventually } from "../support/eventually.ts";
 import { type Examples, example, message, replies, startExamples, terminated } from "./support.ts";
@@ -13,6 +13,14 @@ beforeAll(async () => {
   examples = await startExamples();
 }, 150_000);
 afterAll(() => examples.stop());
+
+test("every example is run by a test in this folder", () => {
+  const tests = readdirSync(import.meta.dirname).map((name) => readFileSync(join(import.meta.dirname, name), "utf8"));
+  for (const name of readdirSync(join(ROOT, "examples"))) {
+    const runs = tests.some((text) => text.includes(`example("${name}")`) || text.includes(`examples/${name}"`));
+    expect(runs, name).toBe(true);
+  }
+});
 
 describe("the minimal agent", () => {
   test("has fewer than 15 lines", () => {

@@ -81,18 +81,21 @@ describe.skipIf(missing.length > 0)("the scripts of the documentation (skipped w
 });
 
 test.each([
-  ["README.md", "You said: hello"],
-  ["docs/worker-library.md", "Nobody has noted: hello"],
-])("the worker of %s answers, and ends with 0 when it is told to", async (page, answer) => {
+  ["README.md", "from a file", "You said: hello"],
+  ["README.md", "from the command line", "You said: hello"],
+  ["docs/worker-library.md", "from a file", "Nobody has noted: hello"],
+])("the worker of %s, run %s, answers, and ends with 0 when it is told to", async (page, how, answer) => {
   const environmentId = await newEnvironment(page);
   const { token } = await client.createToken({ name: page, role: "worker", environment_id: environmentId });
   // As in a project that has this package among its own.
   const project = mkdtempSync(join(folder.path, "project-"));
   mkdirSync(join(project, "node_modules"));
   symlinkSync(ROOT, join(project, "node_modules", "capstan"));
-  writeFileSync(join(project, "worker.mjs"), blocks(page, "js"));
+  const program = blocks(page, "js");
+  writeFileSync(join(project, "worker.mjs"), program);
   const { PATH = "" } = process.env;
-  const worker = spawn(process.execPath, ["worker.mjs"], {
+  const words = how === "from a file" ? ["worker.mjs"] : ["--input-type=module", "--eval", program];
+  const worker = spawn(process.execPath, words, {
     cwd: project,
     env: { PATH, CAPSTAN_URL: server.url, CAPSTAN_TOKEN: token, CAPSTAN_ENVIRONMENT_ID: environmentId },
     stdio: ["ignore", "inherit", "inherit"],
