@@ -1,9 +1,10 @@
 import type { ServerResponse } from "node:http";
 import type { EventRecord } from "../core/records.ts";
 import { type CommitSignals, type Store, StoreUnavailable } from "../storage/store.ts";
+import { BEGINNING, type Feed, newFeed } from "./event-feed.ts";
 import { fittingFrames, framesOf } from "./event-frames.ts";
 import { EventReader } from "./event-reader.ts";
-import { noLongerAllowed } from "./event-trust.ts";
+import { noLongerAllowed, ofHandOuts } from "./event-trust.ts";
 import type { Logger } from "./log.ts";
 import type { ServerLimits } from "./options.ts";
 import type { Principal } from "./tokens.ts";
@@ -25,23 +26,6 @@ export interface HubParts {
   readonly log: Logger;
 }
 
-/** All readers of one session. */
-interface Feed {
-  readonly sessionId: string;
-  /** Every event up to here has been read for the live readers. Only ever rises, and is never beyond the session's end. */
-  position: string;
-  readonly readers: Set<EventReader>;
-  /** Those that have caught up: each new event is read and encoded once for all of them. */
-  readonly live: Set<EventReader>;
-  reading: boolean;
-  /** Something may have been committed since the read under way began. */
-  dirty: boolean;
-  /** Counts signals, so that a reader which joins notices one that came while it caught up. */
-  signals: number;
-  readAt: number;
-  checkedAt: number;
-}
-
 /** Events read at once. */
 const PAGE = 200;
 /** A busy session is read at most this often: what came in between shares one read and one write per reader. */
@@ -52,7 +36,6 @@ const TRUST_MS = 1_000;
 const TICKS_PER_KEEP_ALIVE = 30;
 /** Streams that a stop ends are told to come back at a time of their own between these. */
 const RETURN_MS = { soonest: 500, latest: 2_500 };
-const BEGINNING = "";
 
 /**
  * Event streams. A reader first catches up from the store at its own speed and then joins the session's live feed; it
@@ -112,15 +95,10 @@ export class EventHub {
   }
 
   #feed(sessionId: string): Feed {
-    let feed = this.#feeds.get(sessionId);
-    if (feed === undefined) {
-      const now = performance.now();
-      feed = {
-        ...{ sessionId, position: BEGINNING, readers: new Set(), live: new Set() },
-        ...{ reading: false, dirty: false, signals: 0, readAt: 0, checkedAt: now },
-      };
-      this.#feeds.set(sessionId, feed);
-    }
+    const known = this.#feeds.get(sessionId);
+    if (known !== undefined) return known;
+    const feed = newFeed(sessionId);
+    this.#feeds.set(sessionId, feed);
     return feed;
   }
 
@@ -134,11 +112,13 @@ export class EventHub {
         const step = await this.#nextStep(feed, reader);
         if (step === undefined) return this.#end(feed, reader);
         if (step.frames !== undefined && !(await reader.take(step.frames, step.lastEventId))) return;
-        if (step.end !== undefined && reader.open && this.#join(feed, reader, step.end, signals)) return;
+        if (step.end !== undefined && reader.open && this.#join(feed, reader, step.end, signals)) {
+          // From here on it is told when its hand-out ends; that may have happened since it was let in.
+          return await this.#dismiss(feed, ofHandOuts([reader]), 0);
+        }
       }
     } catch (error) {
-      this.#failed(error);
-      this.#end(feed, reader);
+      this.#failedFor(feed, [reader], error);
     }
   }
 
@@ -210,13 +190,14 @@ export class EventHub {
         const page = await this.#page(feed.sessionId, from, PAGE);
         if (page.data.length === 0) await this.#endIfGone(feed);
         else await this.#dismiss(feed, feed.live, TRUST_MS);
+        // Its end is told like an event, and may have come together with some.
+        await this.#dismiss(feed, ofHandOuts(feed.live), 0);
         this.#broadcast(feed, from, page.data);
         more = page.hasMore;
       }
       if (more) feed.dirty = true;
     } catch (error) {
-      this.#failed(error);
-      for (const reader of feed.live) this.#end(feed, reader);
+      this.#failedFor(feed, feed.live, error);
     }
     feed.reading = false;
     if (feed.dirty) this.#markDirty(feed);
@@ -246,10 +227,7 @@ export class EventHub {
       for (const reader of feed.readers) reader.keepAlive(now);
       if (now - feed.checkedAt < this.#parts.limits.streamKeepAliveMs) continue;
       feed.checkedAt = now;
-      this.#check(feed).catch((error) => {
-        this.#failed(error);
-        for (const reader of feed.readers) this.#end(feed, reader);
-      });
+      this.#check(feed).catch((error) => this.#failedFor(feed, feed.readers, error));
     }
   }
 
@@ -266,16 +244,17 @@ export class EventHub {
     return session;
   }
 
-  async #dismiss(feed: Feed, readers: ReadonlySet<EventReader>, trustMs: number): Promise<void> {
+  async #dismiss(feed: Feed, readers: Iterable<EventReader>, trustMs: number): Promise<void> {
     const gone = await noLongerAllowed(readers, trustMs, this.#parts.stillAllowed);
     for (const reader of gone) this.#end(feed, reader);
   }
 
   /** The streams that an error touches are ended, and so resume where they were, here or on another server. */
-  #failed(error: unknown): void {
+  #failedFor(feed: Feed, readers: Iterable<EventReader>, error: unknown): void {
     const { log } = this.#parts;
     if (error instanceof StoreUnavailable) log.warn({ err: error }, "event streams ended: the store is unavailable");
     else log.error({ err: error }, "event streams ended");
+    for (const reader of readers) this.#end(feed, reader);
   }
 
   #end(feed: Feed, reader: EventReader, retryMs?: number): void {

@@ -8,7 +8,7 @@ import type { Principal } from "./tokens.ts";
  * @param trustMs readers that were looked at less than this ago are believed
  */
 export async function noLongerAllowed(
-  readers: ReadonlySet<EventReader>,
+  readers: Iterable<EventReader>,
   trustMs: number,
   stillAllowed: (principal: Principal) => Promise<boolean>,
 ): Promise<readonly EventReader[]> {
@@ -29,3 +29,7 @@ export async function noLongerAllowed(
   );
   return (await Promise.all(checked)).flat();
 }
+
+/** Those whose token is good for one hand-out. */
+export const ofHandOuts = (readers: Iterable<EventReader>): EventReader[] =>
+  [...readers].filter(({ principal }) => principal.handOut !== undefined);

@@ -40,7 +40,7 @@ export interface CommitSignals {
   readonly delivered: ReadonlySet<string>;
   /** Environments in which an item was released with a delay. */
   readonly delayed: ReadonlySet<string>;
-  /** Sessions that got events, or were deleted. */
+  /** Sessions that got events, or were deleted, or one of whose hand-outs ended. */
   readonly sessions: ReadonlySet<string>;
   /**
    * Everybody who waits should look once for itself: signals were `lost` (or nobody listens for them), or it is `routine`,

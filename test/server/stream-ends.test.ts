@@ -1,13 +1,14 @@
 /** How streams end, and what keeps them open. */
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { BASE_PATH } from "../../src/contract/operations.ts";
-import { StoreUnavailable } from "../../src/storage/store.ts";
+import { type Store, StoreUnavailable } from "../../src/storage/store.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { intercepting } from "../support/intercepting.ts";
 import { head, rawCall } from "../support/raw-http.ts";
 import { startTestServer, type TestServerOptions } from "../support/server.ts";
 import { Api, MESSAGE, ok, refused } from "./support/api.ts";
+import { around } from "./support/stores.ts";
 import { type OpenStream, openStream } from "./support/stream.ts";
 
 const OTHER = { type: "system.message", content: [{ type: "text", text: "x" }] };
@@ -78,19 +79,72 @@ test("the stream of a token that expires ends", async () => {
   await stream.closed;
 });
 
-test.each(["stop", "release"])("the stream of a Work-Token ends when its hand-out does, by a %s", async (verb) => {
-  const { server, api, environment } = await startApi({ streamKeepAliveMs: 60 });
-  const { id } = await api.session(environment.id);
-  const delivered = await api.poll(environment.id);
-  const token = delivered.headers.get("work-token") ?? "";
-  const item = ok(delivered);
-  if (item === null) throw new Error("nothing was delivered");
-  ok(await api.on(item, "ack", { token }));
-  const stream = await openStream(server, id, { token });
-  await live(stream, api, id);
-  ok(await api.on(item, verb, { token, body: verb === "stop" ? { force: true } : {} }));
-  await stream.closed;
-  expect((await openStream(server, id, { token })).status).toBe(401);
+const withoutSignals = (store: Store): Store => around(store, { onCommit: () => () => () => undefined });
+
+describe("the stream of a Work-Token", () => {
+  /** A session in work, with a stream of its hand-out on each server, events flowing. */
+  async function followedHandOut(options: TestServerOptions = {}) {
+    const { server, api, environment } = await startApi(options);
+    const { id } = await api.session(environment.id);
+    const delivered = await api.poll(environment.id);
+    const token = delivered.headers.get("work-token") ?? "";
+    const item = ok(delivered);
+    if (item === null) throw new Error("nothing was delivered");
+    ok(await api.on(item, "ack", { token }));
+    const streams = await Promise.all(server.urls.map((_, replica) => openStream(server, id, { token, replica })));
+    for (const stream of streams) await live(stream, api, id);
+    return { server, api, environment, id, item, token, streams };
+  }
+  type Followed = Awaited<ReturnType<typeof followedHandOut>>;
+
+  /** The look that goes along with comments comes too late for a test. */
+  const SELDOM = { streamKeepAliveMs: 60_000 };
+
+  test.each<[string, (handOut: Followed) => Promise<unknown>]>([
+    ["a stop", ({ api, item, token }) => api.on(item, "stop", { token, body: { force: true } })],
+    ["a release", ({ api, item, token }) => api.on(item, "release", { token, body: {} })],
+    ["the archive of its session", ({ server, id }) => server.call("POST", `/sessions/${id}/archive`)],
+    [
+      "a stop that another item follows at once",
+      async ({ api, item, token, id }) => {
+        ok(await api.send(id, [MESSAGE]));
+        return await api.on(item, "stop", { token, body: { force: true } });
+      },
+    ],
+  ])("ends with its hand-out at once, by %s", async (_how, end) => {
+    const handOut = await followedHandOut(SELDOM);
+    const other = await openStream(handOut.server, handOut.id);
+    await live(other, handOut.api, handOut.id);
+    await end(handOut);
+    await Promise.all(handOut.streams.map(({ closed }) => closed));
+    expect(other.isClosed()).toBe(false);
+    expect((await openStream(handOut.server, handOut.id, { token: handOut.token })).status).toBe(401);
+  });
+
+  test("ends at once when its lease lapses", async () => {
+    const clock = new FakeClock();
+    const { streams } = await followedHandOut({ ...SELDOM, clock, sweepMs: 20 });
+    clock.advanceSeconds(61);
+    await Promise.all(streams.map(({ closed }) => closed));
+  });
+
+  test("ends at once when its item is delivered again, because nobody acknowledged it", async () => {
+    const clock = new FakeClock();
+    const { server, api, environment } = await startApi({ ...SELDOM, clock });
+    const { id } = await api.session(environment.id);
+    const token = (await api.poll(environment.id)).headers.get("work-token") ?? "";
+    const stream = await openStream(server, id, { token });
+    await live(stream, api, id);
+    clock.advanceSeconds(6);
+    expect(ok(await api.poll(environment.id))?.data.id).toBe(id);
+    await stream.closed;
+  });
+
+  test("ends by the next comment when no signal tells of the end", async () => {
+    const { api, item, token, streams } = await followedHandOut({ streamKeepAliveMs: 60, wrapStore: withoutSignals });
+    ok(await api.on(item, "stop", { token, body: { force: true } }));
+    await Promise.all(streams.map(({ closed }) => closed));
+  });
 });
 
 test("the deletion of its session ends a stream at once", async () => {
