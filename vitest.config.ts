@@ -1,10 +1,16 @@
 import { defineConfig } from "vitest/config";
 import type { TestTopology } from "./test/support/server.ts";
 
+/**
+ * Of the worker's tests, those in which the server answers for what happens: turns and their input, leases, hand-outs that
+ * are lost, given back or handed off. The others (sandbox, commands, tools, adapters) never see which store it has.
+ */
+const WORKER_TESTS = "{context,endings,faults,hand-off,input,killed,server-away,setup-script,turn}";
+
 /** Tests that go through a server say the same on every store; each project runs them on another one. */
 const onPostgres = (name: string, topology: TestTopology) => ({
   extends: true as const,
-  test: { name, include: ["test/server/**/*.test.ts"], provide: { topology } },
+  test: { name, include: ["test/server/**/*.test.ts", `test/worker/${WORKER_TESTS}.test.ts`], provide: { topology } },
 });
 
 export default defineConfig({

@@ -5,8 +5,9 @@ import type { AddressInfo } from "node:net";
 const REST_MS = 50;
 
 /**
- * What stands before several servers: calls go round them. One that a server could not take (a 503, no connection) ends
- * for its caller as if the network had lost it, which is what callers have to be ready for anyway.
+ * What stands before several servers: calls go round them, and a caller that hangs up hangs up on the server. A call that
+ * a server could not take (a 503, no connection) ends for its caller as if the network had lost it, which is what callers
+ * have to be ready for anyway.
  */
 export class Balancer {
   /** Where the servers are; changes when one is started again. */
@@ -56,6 +57,7 @@ export class Balancer {
       answer.resume();
       this.#lose(outgoing, status);
     });
+    outgoing.on("close", () => passed.destroy());
     incoming.pipe(passed);
   }
 

@@ -4,12 +4,14 @@ import { join } from "node:path";
 import { onTestFailed, onTestFinished } from "vitest";
 import { CapstanClient, type Session, type SessionEvent, type Work } from "../../../src/client/index.ts";
 import { createWorker, type Worker, type WorkerEvent, type WorkerOptions } from "../../../src/worker/index.ts";
+import { Balancer } from "../../support/balancer.ts";
 import { eventually } from "../../support/eventually.ts";
 import { startTestServer, type TestServer, type TestServerOptions } from "../../support/server.ts";
 
 /** A real server with one environment, and what a test of a worker wants to do with it. */
 export interface TestQueue {
   readonly server: TestServer;
+  /** Of the server, or of what goes round all of its replicas. */
   readonly url: string;
   /** Of an admin. */
   readonly client: CapstanClient;
@@ -38,7 +40,7 @@ export async function testQueue({ config, ...options }: TestQueueOptions = {}): 
   // A short drain: fetch keeps connections open on which it has not sent a request yet.
   const server = await startTestServer({ sweepMs: 50, drainMs: 100, ...options });
   onTestFinished(() => server.stop());
-  const url = server.urls[0] as string;
+  const url = await entrance(server.urls);
   const client = new CapstanClient({ baseUrl: url, token: server.adminToken });
   const environment = await client.createEnvironment({ name: "test", config: { type: "self_hosted", ...config } });
   const environmentId = environment.id;
@@ -82,6 +84,15 @@ export async function testQueue({ config, ...options }: TestQueueOptions = {}): 
         return (last.stop_reason as { type: string }).type;
       }, withinMs),
   };
+}
+
+/** The one address that workers and clients are given. */
+async function entrance(urls: readonly string[]): Promise<string> {
+  const [only] = urls;
+  if (only !== undefined && urls.length === 1) return only;
+  const balancer = await Balancer.start(urls);
+  onTestFinished(() => balancer.close());
+  return balancer.url;
 }
 
 export async function temporaryFolder(): Promise<string> {
