@@ -4,6 +4,7 @@ import type { History, Sent, Verb } from "../../support/history.ts";
 import type { Rest } from "../../support/history-final.ts";
 import type { Answer, CallOptions } from "../../support/server.ts";
 import { type Api, itemPath, MESSAGE, ok, REPLY } from "./api.ts";
+import { inChunks } from "./chunks.ts";
 
 /** Longer than a run: nothing is delivered twice but what was released. */
 const WINDOW_MS = 600_000;
@@ -110,7 +111,7 @@ export async function readAll<T extends { id: string }>(api: Api, path: string, 
 export async function atRest({ api, environment }: Load): Promise<Rest> {
   const sessions = await readAll<Session>(api, "/sessions", { environment_id: environment, include_archived: true });
   const events = new Map<string, Awaited<ReturnType<Api["events"]>>>();
-  for (const session of sessions) events.set(session.id, await api.events(session.id));
+  await inChunks(sessions, async ({ id }) => void events.set(id, await api.events(id)));
   const works = await readAll<Work>(api, `/environments/${environment}/work`);
   return { works, sessions, events, stats: await api.stats(environment) };
 }
