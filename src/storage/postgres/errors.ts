@@ -27,6 +27,14 @@ const AWAY_CODES: ReadonlySet<string> = new Set([
   "57P05", // idle_session_timeout
 ]);
 
+/** What comes of a pooler that gives a transaction to a connection on which another client has prepared statements. */
+const MIXED_UP_STATEMENTS: ReadonlySet<string> = new Set([
+  "26000", // invalid_sql_statement_name: prepared on another connection
+  "42P05", // duplicate_prepared_statement: prepared on this one by somebody else
+]);
+const MIXED_UP =
+  "The database URL leads to a pooler that mixes up prepared statements. Start the server with --database-prepare off (CAPSTAN_DATABASE_PREPARE=off), or use PgBouncer 1.21 or newer with max_prepared_statements.";
+
 export function sqlState(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === "string" && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
@@ -55,6 +63,7 @@ function isDriverFailure(error: Error): boolean {
 export function unavailable(error: unknown): unknown {
   if (error instanceof StoreUnavailable || !(error instanceof Error)) return error;
   const state = sqlState(error);
+  if (state !== undefined && MIXED_UP_STATEMENTS.has(state)) return new StoreUnavailable(MIXED_UP, { cause: error });
   const away =
     state === undefined ? isDriverFailure(error) : AWAY_CLASSES.has(state.slice(0, 2)) || AWAY_CODES.has(state);
   if (!away) return error;
