@@ -1,6 +1,6 @@
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { ensureBuilt } from "../support/build.ts";
 import { type CliProcess, folderForTest, runCli, startForTest } from "../support/cli.ts";
 
@@ -97,4 +97,57 @@ test("a damaged file is named", async () => {
   const { code, stderr } = await runCli(["session", "list"], { env: { CAPSTAN_DATA_DIR: dataDir } });
   expect(code).toBe(1);
   expect(stderr).toContain("dev.json is damaged.");
+});
+
+describe("a worker of one's own", () => {
+  /** Says what it finds, and then how it is told to end. */
+  const PROGRAM = `
+    const { CAPSTAN_URL, CAPSTAN_TOKEN, CAPSTAN_ENVIRONMENT_ID, CAPSTAN_ADMIN_TOKEN } = process.env;
+    const headers = { authorization: "Bearer " + CAPSTAN_TOKEN };
+    const answer = await fetch(CAPSTAN_URL + "/api/v1/cloud/environments/" + CAPSTAN_ENVIRONMENT_ID + "/work/stats", { headers });
+    console.log("asked its queue:", answer.status, CAPSTAN_ADMIN_TOKEN);
+    process.on("SIGTERM", () => { console.log("was told to end"); process.exit(3); });
+    setInterval(() => {}, 1000);`;
+
+  test("is started with what it needs to know, and told to end before the server does", async () => {
+    const dev = startDev(folderForTest(), [
+      "--own-worker",
+      "--",
+      process.execPath,
+      "--input-type=module",
+      "-e",
+      PROGRAM,
+    ]);
+    await dev.find(/asked its queue: 200 undefined/);
+    await dev.find(/worker +\S*node /);
+    expect(await stop(dev)).toMatchObject({ code: 0, stdout: expect.stringMatching(/was told to end\n$/) });
+  });
+
+  test("that ends by itself, or does not even start, ends all of it", async () => {
+    const ends = startDev(folderForTest(), ["--own-worker", "--", "sh", "-c", "exit 7"]);
+    const { code, stderr } = await ends.ended;
+    expect(code).toBe(1);
+    expect(stderr).toContain("The worker has ended with code 7.");
+    const missing = await startDev(folderForTest(), ["--own-worker", "--", "./no-such-program"]).ended;
+    expect(missing.code).toBe(1);
+    expect(missing.stderr).toContain("no-such-program cannot be started");
+  });
+
+  test("is a person's business when there is no command: the line that it needs works as it is printed", async () => {
+    const dev = startDev(folderForTest(), ["--own-worker"]);
+    const [, url, token, environment] = await dev.find(
+      /export CAPSTAN_URL=(\S+) CAPSTAN_TOKEN=(\S+) CAPSTAN_ENVIRONMENT_ID=(\S+)/,
+    );
+    const answer = await fetch(`${url}/api/v1/cloud/environments/${environment}/work/poll`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect(answer.status).toBe(200);
+    expect(await stop(dev)).toMatchObject({ code: 0 });
+  });
+
+  test("says for itself how it works", async () => {
+    const refused = await startDev(folderForTest(), ["--own-worker", "--concurrency", "2", "--output", "jsonl"]).ended;
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain("--concurrency, --output cannot be used with --own-worker");
+  });
 });

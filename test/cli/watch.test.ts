@@ -75,6 +75,27 @@ describe("session watch", () => {
     ]);
   });
 
+  test("shows the first session that comes when there is none, and later the newest, unless one is named", async () => {
+    const empty = await startTestServer();
+    onTestFinished(async () => void (await empty.stop()));
+    const { client, env } = empty;
+    const { id } = await client.createEnvironment({ name: "e", config: { type: "self_hosted" } });
+    const begin = (words: string) =>
+      client.createSession({ environment_id: id, initial_events: [message(words)], title: words });
+    const early = startForTest(["session", "watch"], { env });
+    await early.find(/no session yet; this waits/);
+    const first = await begin("first");
+    await early.find(/user +first/);
+    await client.archiveSession({ session_id: first.id });
+    expect((await early.ended).code).toBe(0);
+    await begin("second");
+    await begin("third");
+    const late = startForTest(["session", "watch"], { env });
+    await late.find(/third: running/);
+    late.child.kill("SIGINT");
+    expect((await late.ended).stdout).not.toContain("second");
+  });
+
   test("with --json gives each event as the API has it, on one line", async () => {
     const session = await newSession("one");
     const watch = start("session", "watch", session, "--json");

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { BEFORE_ALL_EVENTS, type CapstanClient, type Session, type SessionEvent } from "../../client/index.ts";
 import { wholeNumber } from "../../config/schemas.ts";
 import { LIMITS } from "../../contract/limits.ts";
@@ -13,15 +14,23 @@ import { command } from "../spec.ts";
 import { CALL_EXITS, idArgument } from "./shared.ts";
 
 const DEFAULT_LAST = 20;
+/** How often a session is looked for while there is none. */
+const LOOK_EVERY_MS = 500;
 
 export const watchSession = command({
   path: "session watch",
   summary: "Watch a session live: messages, tool calls, changes of state, elapsed time",
-  details: `Shows the latest events of a session and goes on with what comes, until Ctrl-C or the end of the session. Each line says
-when, how long into the turn, who, and what. A lost connection is made again, and nothing is left out.`,
+  details: `Shows the latest events of a session and goes on with what comes, until Ctrl-C or the end of the session: of the newest
+session, when none is named. Each line says when, how long into the turn, who, and what. A lost connection is made again,
+and nothing is left out.`,
   group: "client",
-  calls: ["getSession", "listEvents", "streamEvents"],
-  arguments: { session: idArgument("session", "session", "Its id.") },
+  calls: ["listSessions", "getSession", "listEvents", "streamEvents"],
+  arguments: {
+    session: {
+      ...idArgument("session", "session", "Its id; left out, the newest session, or the first one that comes."),
+      usage: "[session]",
+    },
+  },
   options: {
     last: {
       kind: "value",
@@ -38,18 +47,21 @@ when, how long into the turn, who, and what. A lost connection is made again, an
     },
   },
   examples: [
-    { command: "capstan session watch sess_…", does: "In a second terminal, while it works" },
+    { command: "capstan session watch", does: "The newest session, in a second terminal while it works" },
     { command: "capstan session watch sess_… --last 0 --json", does: "Only what comes, for programs" },
   ],
   exits: CALL_EXITS,
-  async run({ settings, options, arguments: { session: id }, io }) {
+  async run({ settings, options, arguments: { session: named }, io }) {
     const { client } = connect(settings);
-    const session = await client.getSession({ session_id: id });
-    const latest = await latestEvents(client, id, options.last);
-    const show = options.json ? showJson(io) : showLines(io, session, options.full);
     const stop = new AbortController();
     const deaf = onStopSignals(() => stop.abort());
+    let show: Show | undefined;
     try {
+      const id = named ?? (await newestSession(io, client, stop.signal));
+      if (id === undefined) return "ok";
+      const session = await client.getSession({ session_id: id });
+      const latest = await latestEvents(client, id, options.last);
+      show = options.json ? showJson(io) : showLines(io, session, options.full);
       for (const event of latest.events) show.event(event);
       if (session.status === "terminated") return "ok";
       show.begin();
@@ -61,10 +73,21 @@ when, how long into the turn, who, and what. A lost connection is made again, an
       return "ok";
     } finally {
       deaf();
-      show.end();
+      show?.end();
     }
   },
 });
+
+/** The newest session, waiting for one when there is none yet; `undefined` when the wait is ended. */
+async function newestSession(io: Io, client: CapstanClient, signal: AbortSignal): Promise<string | undefined> {
+  for (let told = false; !signal.aborted; told = true) {
+    const [newest] = (await client.listSessions({ limit: 1 })).data;
+    if (newest !== undefined) return newest.id;
+    if (!told) note(io, 'There is no session yet; this waits for one. Start it: capstan run "Say hello"');
+    await sleep(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
+  }
+  return undefined;
+}
 
 /** The latest events, oldest first, and the position to go on from. */
 async function latestEvents(client: CapstanClient, id: string, count: number) {
