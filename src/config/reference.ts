@@ -17,8 +17,9 @@ export function settingsReference(): string {
   return `# Settings
 
 A flag wins over its variable, a variable over the default. A variable that is set to nothing counts as not set. A value
-that cannot be used ends the command with exit code 2 and a sentence that says what would be right. Secrets have no flag,
-because the arguments of a process can be read by every user of its machine.
+that cannot be used ends the command with exit code 2 and a sentence that says what would be right. Tokens have no flag,
+because the arguments of a process can be read by every user of its machine. The URLs of databases have one, for those without
+a password; put a URL with a password into the variable.
 
 | Flag | Variable | Default | Value | Meaning | Used by |
 | --- | --- | --- | --- | --- | --- |
