@@ -17,6 +17,8 @@ interface Identity {
 export interface PostgresServerOptions {
   /** Settings of the server, such as `max_connections`. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Ctrl-C in the terminal does not reach it: whoever started it stops it when it is time. */
+  readonly ownGroup?: boolean;
 }
 
 /**
@@ -28,7 +30,7 @@ export class PostgresServer {
   readonly #folder: string;
   readonly #binaries: string;
   readonly #settings: Readonly<Record<string, string>>;
-  readonly #identity: Identity;
+  readonly #identity: Identity & { readonly detached?: boolean };
   #process: ChildProcess | undefined;
   #log = "";
 
@@ -37,7 +39,7 @@ export class PostgresServer {
     folder: string,
     binaries: string,
     settings: Readonly<Record<string, string>>,
-    identity: Identity,
+    identity: Identity & { readonly detached?: boolean },
   ) {
     this.port = port;
     this.#folder = folder;
@@ -46,12 +48,13 @@ export class PostgresServer {
     this.#identity = identity;
   }
 
-  static async start({ settings = {} }: PostgresServerOptions = {}): Promise<PostgresServer> {
+  static async start({ settings = {}, ownGroup = false }: PostgresServerOptions = {}): Promise<PostgresServer> {
     const identity: Identity = process.getuid?.() === 0 ? unprivileged() : {};
     const folder = await mkdtemp(join(tmpdir(), "capstan-postgres-"));
     const binaries = await binariesFor(identity, folder);
     if (identity.uid !== undefined) execFileSync("chown", ["-R", `${identity.uid}:${identity.gid}`, folder]);
-    const server = new PostgresServer(await freePort(), folder, binaries, settings, identity);
+    const own = { ...identity, detached: ownGroup };
+    const server = new PostgresServer(await freePort(), folder, binaries, settings, own);
     await server.#initialise();
     await server.launch();
     return server;
@@ -60,6 +63,11 @@ export class PostgresServer {
   /** The URL of a database on it. */
   url(database = "postgres"): string {
     return `postgres://${USER}:${PASSWORD}@127.0.0.1:${this.port}/${database}`;
+  }
+
+  /** Of the main process, while it runs. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
   }
 
   /** Starts the server process; resolves when it takes connections. */
