@@ -186,7 +186,10 @@ export function newSession(
 ): SessionRecord {
   return {
     id,
-    ...fields,
+    environmentId: fields.environmentId,
+    agent: fields.agent,
+    title: fields.title,
+    metadata: fields.metadata,
     status: "idle",
     liveWorkId: null,
     lastEventId: null,

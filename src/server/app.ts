@@ -1,6 +1,11 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import Fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type onRequestHookHandler,
+} from "fastify";
 import { LIMITS } from "../contract/limits.ts";
 import { BASE_PATH, OPERATION_NAMES, OPERATIONS, type Operation, type OperationName } from "../contract/operations.ts";
 import { type Fault, FaultError, type Outcome, type Refused, refuse } from "../core/faults.ts";
@@ -12,16 +17,16 @@ import { answerClientError } from "./client-errors.ts";
 import { type Call, type Handler, type Services, StreamAnswer } from "./handlers/handler.ts";
 import { HANDLERS } from "./handlers/index.ts";
 import { parseJson } from "./json.ts";
-import { type Logger, withoutRedaction } from "./log.ts";
+import type { Logger, Logs } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { ServerLimits } from "./options.ts";
-import { requestParser } from "./requests.ts";
+import { type ParsedRequest, requestParser } from "./requests.ts";
 import { bearerToken, type Principal } from "./tokens.ts";
 
 export interface AppParts {
   readonly services: Services;
   readonly metrics: Metrics;
-  readonly log: Logger;
+  readonly logs: Logs;
   readonly limits: ServerLimits;
   readonly draining: () => boolean;
 }
@@ -29,6 +34,10 @@ export interface AppParts {
 declare module "fastify" {
   interface FastifyRequest {
     principal: Principal | undefined;
+    /** The row of the operations table, or the probe, that this request is for. */
+    operation: string;
+    /** When its headers were read, by the process's steady clock. */
+    receivedAt: number;
   }
 }
 
@@ -78,18 +87,27 @@ export function createApp(parts: AppParts): FastifyInstance {
   });
   app.server.maxConnections = limits.maxConnections;
   app.decorateRequest("principal", undefined);
+  app.decorateRequest("operation", "other");
+  app.decorateRequest("receivedAt", 0);
   acceptAnyBody(app, limits.maxJsonDepth);
-  observe(app, parts);
+  const answered = observer(parts);
+  app.addHook("onRequest", arrive(parts.draining));
+  // Not when the answer is through: that would cost two listeners on every response.
+  app.addHook("onSend", (request, reply, _payload, done) => {
+    // Whoever has hung up gets no answer.
+    if (!request.raw.socket.destroyed) answered(request, reply.statusCode);
+    done();
+  });
   app.setErrorHandler((error, request, reply) => {
     // The rest of the body is read and thrown away: a caller whose connection ends while it sends never sees the answer.
     reply.removeHeader("connection");
-    sendFault(reply, request.id, faultOf(error, request, parts.log));
+    sendFault(reply, request.id, faultOf(error, request, parts.logs.log));
   });
   app.setNotFoundHandler((request, reply) => {
     const message = `There is no ${request.method} ${pathWithoutQuery(request)}. See /openapi.json for what there is.`;
     sendFault(reply, request.id, { kind: "not_found", message });
   });
-  for (const name of OPERATION_NAMES) addRoute(app, name, parts);
+  for (const name of OPERATION_NAMES) addRoute(app, name, parts, answered);
   return app;
 }
 
@@ -104,11 +122,6 @@ function requestId(request: IncomingMessage): string {
 /** Bodies are JSON whatever the content type says, and an empty one is no body. */
 function acceptAnyBody(app: FastifyInstance, maxDepth: number): void {
   app.removeAllContentTypeParsers();
-  app.addHook("onRequest", ({ headers }, _reply, done) => {
-    // A type that is no type would be refused before a parser is asked.
-    if (headers["content-type"] !== undefined) headers["content-type"] = "application/json";
-    done();
-  });
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => {
     const parsed = parseJson(body as Buffer, maxDepth);
     if (parsed.refused) done(new FaultError(parsed.refused));
@@ -116,48 +129,45 @@ function acceptAnyBody(app: FastifyInstance, maxDepth: number): void {
   });
 }
 
-function observe(app: FastifyInstance, { metrics, log, draining }: AppParts): void {
-  const requests = withoutRedaction(log);
-  app.addHook("onRequest", (request, reply, done) => {
+function arrive(draining: () => boolean): onRequestHookHandler {
+  return (request, reply, done) => {
+    request.receivedAt = performance.now();
+    const { headers } = request;
+    // A type that is no type would be refused before a parser is asked.
+    if (headers["content-type"] !== undefined) headers["content-type"] = "application/json";
     reply.header("x-request-id", request.id);
     if (draining() && request.url.startsWith(BASE_PATH)) {
       reply.header("connection", "close");
       sendFault(reply, request.id, DRAINING);
-      return;
-    }
-    done();
-  });
-  app.addHook("onResponse", (request, reply, done) => {
-    const operation = request.routeOptions.config.operation ?? "other";
-    const ms = reply.elapsedTime;
-    metrics.observe(operation, reply.statusCode, ms / 1_000);
-    const level = reply.statusCode >= 500 ? "error" : "info";
-    if (requests.isLevelEnabled(level)) {
-      requests[level](
-        {
-          request_id: request.id,
-          method: request.method,
-          // Without the query: what stands there is no secret today, and must not become one tomorrow.
-          path: pathWithoutQuery(request),
-          operation,
-          status: reply.statusCode,
-          ms: Math.round(ms * 100) / 100,
-          caller: request.principal?.tokenId,
-        },
-        "request",
-      );
-    }
-    done();
-  });
+    } else done();
+  };
 }
 
-declare module "fastify" {
-  interface FastifyContextConfig {
-    operation?: string;
-  }
+/** Called for each request once its answer is there: what is counted and logged of it. */
+type Answered = (request: FastifyRequest, status: number) => void;
+
+function observer({ metrics, logs }: AppParts): Answered {
+  return (request, status) => {
+    const ms = performance.now() - request.receivedAt;
+    metrics.requests.observe(request.operation, status, ms / 1_000);
+    logs.requestLog(status)?.write({
+      requestId: request.id,
+      method: request.method,
+      path: pathWithoutQuery(request),
+      operation: request.operation,
+      status,
+      ms,
+      caller: request.principal?.tokenId,
+    });
+  };
 }
 
-function addRoute(app: FastifyInstance, name: OperationName, { services, log }: AppParts): void {
+function addRoute(
+  app: FastifyInstance,
+  name: OperationName,
+  { services, logs: { log } }: AppParts,
+  answered: Answered,
+): void {
   const operation: Operation = OPERATIONS[name];
   const handler = HANDLERS[name] as Handler<OperationName>;
   const parse = requestParser(operation);
@@ -165,8 +175,8 @@ function addRoute(app: FastifyInstance, name: OperationName, { services, log }: 
   app.route({
     method: operation.method,
     url: BASE_PATH + operation.path.replace(/\{(\w+)\}/g, ":$1"),
-    config: { operation: name },
     onRequest: (request, reply, next) => {
+      request.operation = name;
       const settle = (refused: Refused | undefined): void => {
         if (refused === undefined) next();
         else sendFault(reply, request.id, refused.refused, workApi);
@@ -176,9 +186,19 @@ function addRoute(app: FastifyInstance, name: OperationName, { services, log }: 
       else settle(refused);
     },
     handler: (request, reply) => {
-      run(request, reply)
-        .then((outcome) => respond(request, reply, outcome))
-        .catch((error) => sendFault(reply, request.id, faultOf(error, request, log), workApi));
+      const fail = (error: unknown) => sendFault(reply, request.id, faultOf(error, request, log), workApi);
+      const parsed = parse({
+        path: pathOf(request),
+        query: request.query as Record<string, unknown>,
+        headers: request.headers,
+        body: request.body,
+      });
+      if (parsed.refused) sendFault(reply, request.id, parsed.refused, workApi);
+      else {
+        run(parsed.value, request, reply)
+          .then((outcome) => respond(request, reply, outcome))
+          .catch(fail);
+      }
     },
   });
 
@@ -199,20 +219,12 @@ function addRoute(app: FastifyInstance, name: OperationName, { services, log }: 
     return denied(operation, principal, path) ?? deniedSession(services.store, principal, path.session_id);
   }
 
-  async function run(request: FastifyRequest, reply: FastifyReply): Promise<Outcome<unknown>> {
-    const parsed = parse({
-      path: pathOf(request),
-      query: request.query as Record<string, unknown>,
-      headers: request.headers,
-      body: request.body,
-    });
-    if (parsed.refused) return parsed;
-    const { path, query, headers, body } = parsed.value;
+  function run(parsed: ParsedRequest, request: FastifyRequest, reply: FastifyReply): Promise<Outcome<unknown>> {
     return handler({
-      path,
-      query,
-      headers,
-      body,
+      path: parsed.path,
+      query: parsed.query,
+      headers: parsed.headers,
+      body: parsed.body,
       services,
       principal: request.principal as Principal,
       caller: callerOf(request, reply),
@@ -224,6 +236,7 @@ function addRoute(app: FastifyInstance, name: OperationName, { services, log }: 
     if (outcome.refused) sendFault(reply, request.id, outcome.refused, workApi);
     else if (outcome.value instanceof StreamAnswer) {
       reply.hijack();
+      reply.raw.once("close", () => answered(request, reply.raw.statusCode));
       outcome.value.start(reply.raw, request.id);
     } else sendJson(reply, 200, outcome.value);
   }

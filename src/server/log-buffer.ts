@@ -1,52 +1,64 @@
 import { write, writeSync } from "node:fs";
 
-/** Lines are written together once they have this many characters, or after this time. */
-const WRITE_CHARACTERS = 16_384;
+/** Lines are written together once they have this many bytes, or after this time. */
+const WRITE_BYTES = 16_384;
 const WRITE_AFTER_MS = 100;
 /** How soon a write is tried again that the reader had no room for. */
 const RETRY_MS = 10;
-/** Characters that wait for a reader who stands still. */
-const MAX_CHARACTERS = 8 * 1024 * 1024;
+/** Bytes that wait for a reader who stands still. */
+const MAX_BYTES = 8 * 1024 * 1024;
+/** Room for lines. A line that is longer gets room of its own. */
+const CHUNK_BYTES = 65_536;
+/** What a character of a string needs at most in UTF-8. */
+const MAX_CHARACTER_BYTES = 3;
 
 /**
  * Where log lines wait until there is enough to write: a write for each costs more than all that went before it. Neither a
- * slow disk nor a reader who stands still holds up those who log.
+ * slow disk nor a reader who stands still holds up those who log. Lines wait as bytes in room that is used again and
+ * again: as strings, the garbage collector would carry each of them along until it is written.
  */
 export class LogBuffer {
   readonly #fd: number;
-  readonly #maxCharacters: number;
-  #lines: string[] = [];
-  #characters = 0;
+  readonly #maxBytes: number;
+  #chunk: Buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  /** Bytes of the chunk that hold lines. */
+  #used = 0;
+  /** What did not fit into one chunk, the oldest first. */
+  #full: Buffer[] = [];
+  /** A chunk whose lines have been written. */
+  #spare: Buffer | undefined;
+  /** Bytes that wait, in all. */
+  #bytes = 0;
   #dropped = 0;
   #timer: NodeJS.Timeout | undefined;
   #writing = false;
   readonly #atExit = () => this.#writeAtExit();
 
-  /** @param maxCharacters how much may wait; lines beyond it are dropped and counted */
-  constructor(fd: number, maxCharacters: number = MAX_CHARACTERS) {
+  /** @param maxBytes how much may wait; lines beyond it are dropped and counted */
+  constructor(fd: number, maxBytes: number = MAX_BYTES) {
     this.#fd = fd;
-    this.#maxCharacters = maxCharacters;
+    this.#maxBytes = maxBytes;
   }
 
   write(line: string): void {
-    if (this.#characters >= this.#maxCharacters) {
+    if (this.#bytes >= this.#maxBytes) {
       this.#dropped += 1;
       return;
     }
-    if (this.#lines.length === 0) process.once("exit", this.#atExit);
-    this.#lines.push(line);
-    this.#characters += line.length;
-    if (this.#characters >= WRITE_CHARACTERS) this.flush();
+    if (this.#bytes === 0) process.once("exit", this.#atExit);
+    this.#append(line);
+    if (this.#bytes >= WRITE_BYTES) this.flush();
     else this.#timer ??= setTimeout(() => this.#due(), WRITE_AFTER_MS);
   }
 
   /** Writes what waits, unless a write is under way. */
   flush(): void {
-    if (this.#writing || this.#lines.length === 0) return;
+    if (this.#writing || this.#bytes === 0) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#writing = true;
-    this.#send(this.#take());
+    const chunk = this.#chunk;
+    this.#send(this.#take(), chunk);
   }
 
   #due(): void {
@@ -55,25 +67,43 @@ export class LogBuffer {
     else this.flush();
   }
 
-  #take(): Buffer {
-    if (this.#dropped > 0) this.#lines.push(droppedLine(this.#dropped));
-    const text = Buffer.from(this.#lines.join(""));
-    this.#lines = [];
-    this.#characters = 0;
-    this.#dropped = 0;
-    process.off("exit", this.#atExit);
-    return text;
+  #append(line: string): void {
+    const room = line.length * MAX_CHARACTER_BYTES;
+    if (room > this.#chunk.length - this.#used) {
+      this.#full.push(this.#chunk.subarray(0, this.#used));
+      this.#chunk = Buffer.allocUnsafeSlow(Math.max(CHUNK_BYTES, room));
+      this.#used = 0;
+    }
+    const bytes = this.#chunk.write(line, this.#used);
+    this.#used += bytes;
+    this.#bytes += bytes;
   }
 
-  #send(text: Buffer): void {
-    write(this.#fd, text, (error, written) => {
-      const left = error?.code === "EAGAIN" ? text : text.subarray(error === null ? written : text.length);
+  /** Everything that waits. The chunk that it is in belongs to the caller. */
+  #take(): Buffer {
+    if (this.#dropped > 0) this.#append(droppedLine(this.#dropped));
+    const newest = this.#chunk.subarray(0, this.#used);
+    const bytes = this.#full.length === 0 ? newest : Buffer.concat([...this.#full, newest]);
+    this.#chunk = this.#spare ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    this.#spare = undefined;
+    this.#used = 0;
+    this.#full = [];
+    this.#bytes = 0;
+    this.#dropped = 0;
+    process.off("exit", this.#atExit);
+    return bytes;
+  }
+
+  #send(bytes: Buffer, chunk: Buffer): void {
+    write(this.#fd, bytes, (error, written) => {
+      const left = error?.code === "EAGAIN" ? bytes : bytes.subarray(error === null ? written : bytes.length);
       if (left.length === 0) {
         // On any other error nobody reads the log any more, and there is nobody else to tell.
         this.#writing = false;
-        if (this.#characters >= WRITE_CHARACTERS) this.flush();
-      } else if (error === null) this.#send(left);
-      else setTimeout(() => this.#send(left), RETRY_MS);
+        if (chunk.length === CHUNK_BYTES) this.#spare = chunk;
+        if (this.#bytes >= WRITE_BYTES) this.flush();
+      } else if (error === null) this.#send(left, chunk);
+      else setTimeout(() => this.#send(left, chunk), RETRY_MS);
     });
   }
 

@@ -1,14 +1,22 @@
 import pino, { type Logger } from "pino";
 import { LogBuffer } from "./log-buffer.ts";
 import type { LogLevel } from "./options.ts";
+import { RequestLog } from "./request-log.ts";
 
 export type { Logger };
 
 const STANDARD_ERROR = 2;
 
+export interface Logs {
+  readonly log: Logger;
+  /** By the status of the answer, the line of a request has level `info` or `error`: `undefined` for a level that has no such lines. */
+  requestLog(status: number): RequestLog | undefined;
+}
+
 /** JSON lines on stderr, so that stdout stays free for what a person or a script asked for. */
-export function createLogger(level: LogLevel): Logger {
-  return pino(
+export function createLogs(level: LogLevel): Logs {
+  const buffer = new LogBuffer(STANDARD_ERROR);
+  const log = pino(
     {
       level,
       base: null,
@@ -17,12 +25,13 @@ export function createLogger(level: LogLevel): Logger {
       // Nothing logs a header or a body; this is for the day when someone does.
       redact: { paths: ["*.authorization", "*.token", "*.headers", "authorization", "token"], censor: "[secret]" },
     },
-    new LogBuffer(STANDARD_ERROR),
+    buffer,
   );
+  const requests = new RequestLog(buffer, timestamp());
+  const answered = log.isLevelEnabled("info") ? requests : undefined;
+  const failed = log.isLevelEnabled("error") ? requests : undefined;
+  return { log, requestLog: (status) => (status >= 500 ? failed : answered) };
 }
-
-/** The same log for lines whose fields are all named where they are written: none of them needs a search for secrets. */
-export const withoutRedaction = (log: Logger): Logger => log.child({}, { redact: [] });
 
 /** Makes the text of a millisecond once, however many lines it has. */
 function timestamp(): () => string {

@@ -1,26 +1,21 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import { WORK_STATES } from "../core/transitions.ts";
 import type { Store } from "../storage/store.ts";
 import type { EventHub } from "./event-hub.ts";
+import { RequestDurations } from "./request-durations.ts";
 import type { StoreCalls } from "./store-calls.ts";
 import type { WaitingRoom } from "./waiting-room.ts";
 
 /** What `/metrics` shows. Counts of the queue are taken when they are asked for, not kept beside it. */
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #requests: Histogram<"operation" | "status">;
+  readonly requests = new RequestDurations();
   readonly #lapses: Counter;
 
   constructor(store: Store, calls: StoreCalls, waitingRoom: WaitingRoom, events: EventHub) {
     const registers = [this.#registry];
     collectDefaultMetrics({ register: this.#registry });
-    this.#requests = new Histogram({
-      name: "capstan_http_request_duration_seconds",
-      help: "Time from the first byte of a request to its answer, parked polls included.",
-      labelNames: ["operation", "status"],
-      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30, 60],
-      registers,
-    });
+    this.requests.register(this.#registry);
     this.#lapses = new Counter({
       name: "capstan_leases_lapsed_total",
       help: "Leases that ended without a stop.",
@@ -71,10 +66,6 @@ export class Metrics {
         for (const { state, count } of await store.countWork()) this.set({ state }, count);
       },
     });
-  }
-
-  observe(operation: string, status: number, seconds: number): void {
-    this.#requests.observe({ operation, status: String(status) }, seconds);
   }
 
   lapsed(count: number): void {

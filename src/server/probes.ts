@@ -1,4 +1,4 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, RouteShorthandOptions } from "fastify";
 import { openApiDocument } from "../contract/openapi.ts";
 import type { Store } from "../storage/store.ts";
 import { sendFault, sendJson } from "./answers.ts";
@@ -13,6 +13,13 @@ export interface ProbeParts {
   readonly draining: () => boolean;
 }
 
+const named = (operation: string): RouteShorthandOptions => ({
+  onRequest: (request, _reply, done) => {
+    request.operation = operation;
+    done();
+  },
+});
+
 /** What sits outside of the API, for load balancers, monitors and tools. None of it shows data. */
 export function addProbes(app: FastifyInstance, parts: ProbeParts): void {
   const { store, metrics, version, draining } = parts;
@@ -20,11 +27,11 @@ export function addProbes(app: FastifyInstance, parts: ProbeParts): void {
   let document: string | undefined;
   const metricsHash = parts.metricsToken === undefined ? undefined : hashSecret(parts.metricsToken);
 
-  app.get("/healthz", { config: { operation: "healthz" } }, (_request, reply) => {
+  app.get("/healthz", named("healthz"), (_request, reply) => {
     sendJson(reply, 200, { status: "ok", version });
   });
 
-  app.get("/readyz", { config: { operation: "readyz" } }, async (_request, reply) => {
+  app.get("/readyz", named("readyz"), async (_request, reply) => {
     if (draining()) {
       sendJson(reply.header("retry-after", "1"), 503, { status: "draining", version });
       return reply;
@@ -38,12 +45,12 @@ export function addProbes(app: FastifyInstance, parts: ProbeParts): void {
     return reply;
   });
 
-  app.get("/openapi.json", { config: { operation: "openapi" } }, (_request, reply) => {
+  app.get("/openapi.json", named("openapi"), (_request, reply) => {
     document ??= JSON.stringify(openApiDocument(version));
     reply.header("content-type", "application/json; charset=utf-8").send(document);
   });
 
-  app.get("/metrics", { config: { operation: "metrics" } }, async (request, reply) => {
+  app.get("/metrics", named("metrics"), async (request, reply) => {
     if (metricsHash !== undefined) {
       const token = bearerToken(request.headers.authorization);
       if (token === undefined || !sameHash(hashSecret(token), metricsHash)) {

@@ -4,7 +4,7 @@ import { type Store, StoreRefused } from "../storage/store.ts";
 import { VERSION } from "../version.ts";
 import { createApp } from "./app.ts";
 import { EventHub } from "./event-hub.ts";
-import { createLogger, type Logger } from "./log.ts";
+import { createLogs, type Logger } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { openStoreOf } from "./open-store.ts";
 import { SERVER_LIMITS, type ServerLimits, type ServerOptions } from "./options.ts";
@@ -41,7 +41,8 @@ export async function startServer(
     throw new StoreRefused(`The admin token must have at least ${ADMIN_TOKEN_MIN_CHARACTERS} characters.`);
   }
   const limits = limitsOf(options);
-  const log = createLogger(options.logLevel ?? "info");
+  const logs = createLogs(options.logLevel ?? "info");
+  const { log } = logs;
   const calls = new StoreCalls();
   const store = calls.of(await openStore());
   const workTokens = new WorkTokens(await store.secret(WORK_TOKEN_KEY));
@@ -54,7 +55,7 @@ export async function startServer(
   const app = createApp({
     services: { store, tokens, workTokens, waitingRoom, events },
     metrics,
-    log,
+    logs,
     limits,
     draining: () => draining,
   });

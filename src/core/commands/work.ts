@@ -122,11 +122,13 @@ export interface HeartbeatAnswer extends Beat {
 export const heartbeat = define<HeartbeatInput, HeartbeatAnswer>({
   needs: itemNeeds,
   apply(unit, input) {
-    const changed = change(unit, input, { type: "heartbeat", ...input });
+    const { workerId, expected, ttlSeconds, declaredRetry, idempotencyKey } = input;
+    const command = { type: "heartbeat", workerId, expected, ttlSeconds, declaredRetry, idempotencyKey } as const;
+    const changed = change(unit, input, command);
     if (changed.refused) return changed;
     const { beat, latestHeartbeatAt } = changed.value;
     if (beat === null || latestHeartbeatAt === null) throw new Error(`${input.workId} accepted a beat and holds none`);
-    return done({ at: latestHeartbeatAt, ...beat });
+    return done({ ...beat, at: latestHeartbeatAt });
   },
 });
 
@@ -143,7 +145,7 @@ export const stop = define<StopInput, WorkRecord>({
     const newest = newestEventId(unit, input);
     // A position beyond the newest event must not make the session deaf to input that is yet to come.
     const processedThrough = told !== undefined && newest !== null && told > newest ? newest : told;
-    return change(unit, input, { type: "stop", ...input, processedThrough });
+    return change(unit, input, { type: "stop", force: input.force, workerId: input.workerId, processedThrough });
   },
 });
 
@@ -156,7 +158,8 @@ export interface ReleaseInput extends WorkTarget {
 
 export const release = define<ReleaseInput, WorkRecord>({
   needs: turnNeeds,
-  apply: (unit, input) => change(unit, input, { type: "release", ...input }, input.reason),
+  apply: (unit, input) =>
+    change(unit, input, { type: "release", workerId: input.workerId, delayMs: input.delayMs }, input.reason),
 });
 
 export const updateWork = define<WorkTarget & { readonly metadata: MetadataPatch | undefined }, WorkRecord>({
