@@ -86,7 +86,7 @@ export const SETTINGS = {
     flag: "--environment",
     variable: "CAPSTAN_ENVIRONMENT_ID",
     placeholder: "<id>",
-    schema: someText("the id of an environment"),
+    schema: someText("the id of an environment").meta({ idKind: "environment" }),
     summary:
       "Environment to work in; left out, the one that `capstan dev` made, else (but not for a worker) the only self_hosted one.",
     groups: ["worker", "attach", "queue"],

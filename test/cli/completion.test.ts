@@ -1,11 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { existsSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { COMMANDS } from "../../src/cli/commands/index.ts";
 import { places } from "../../src/cli/completion/table.ts";
-import { ensureBuilt } from "../support/build.ts";
-import { folderForTest, runCli } from "../support/cli.ts";
+import { ensureBuilt, ROOT } from "../support/build.ts";
+import { folderForTest, runCli, startTestServer, type TestServer } from "../support/cli.ts";
 
 beforeAll(ensureBuilt, 150_000);
 
@@ -42,7 +42,17 @@ const ASK: Readonly<Record<Shell, { args: string[]; script: (completion: string,
 
 /** What a shell offers for the last of the words. */
 async function offered(shell: Shell, ...words: string[]): Promise<string[]> {
+  return await offeredWith({}, shell, ...words);
+}
+
+async function offeredWith(
+  variables: Readonly<Record<string, string>>,
+  shell: Shell,
+  ...words: string[]
+): Promise<string[]> {
   const folder = folderForTest();
+  // The scripts ask the program itself for ids.
+  symlinkSync(join(ROOT, "dist", "cli", "main.js"), join(folder, "capstan"));
   const printed = await runCli(["completion", shell]);
   expect(printed).toMatchObject({ code: 0, stderr: "" });
   const completion = join(folder, "completion");
@@ -52,12 +62,37 @@ async function offered(shell: Shell, ...words: string[]): Promise<string[]> {
   const { stdout, stderr, status } = spawnSync(shell, [...ASK[shell].args, file], {
     encoding: "utf8",
     cwd: folder,
-    env: { PATH: process.env.PATH, HOME: folder },
+    env: { PATH: `${folder}:${process.env.PATH}`, HOME: folder, ...variables },
   });
   expect({ stderr, status }).toEqual({ stderr: "", status: 0 });
+  expect(existsSync(join(folder, "planted"))).toBe(false);
   const last = words.at(-1) ?? "";
   const all = stdout.split("\n").filter((word) => word !== "");
   return shell === "zsh" ? all.filter((word) => word.startsWith(last)) : all;
+}
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+}, 150_000);
+afterAll(async () => void (await server.stop()));
+
+/** A server with a thing of each kind, whose names no shell may take for its own language. */
+const furnished = once(async () => {
+  const { client, env } = server;
+  const name = 'it\'s: a $(touch planted) `touch planted` "name"';
+  const { id: environment } = await client.createEnvironment({ name, config: { type: "self_hosted" } });
+  const { id: session } = await client.createSession({ environment_id: environment, title: name });
+  const { id: agent } = await client.createAgent({ name, model: "m" });
+  return { env, session, agent, environment };
+});
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 // A shell that this machine does not have cannot be asked; the table behind all three scripts is tested below.
@@ -81,6 +116,18 @@ describe.each((["bash", "zsh", "fish"] as const).filter(works))("%s completes", 
     expect((await offered(shell, "completion", "")).filter((word) => !word.startsWith("-")).sort()).toEqual([
       ...["bash", "fish", "zsh"],
     ]);
+  });
+
+  test("ids of what there is, where one is to be typed, and none when the server cannot be asked", async () => {
+    const { env, session, agent, environment } = await furnished();
+    const at = (...words: string[]) => offeredWith(env, shell, ...words);
+    expect(await at("session", "watch", "sess_")).toEqual([session]);
+    expect(await at("session", "send", "--follow", "sess_")).toEqual([session]);
+    expect(await at("session", "send", session, "sess_")).toEqual([]);
+    expect(await at("run", "--agent", "ag")).toEqual([agent]);
+    expect(await at("session", "create", "--environment", "")).toEqual([environment]);
+    const away = { ...env, CAPSTAN_URL: "http://127.0.0.1:1" };
+    expect(await offeredWith(away, shell, "session", "watch", "sess_")).toEqual([]);
   });
 
   test("no option where a value is to be typed", async () => {

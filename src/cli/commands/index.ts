@@ -6,6 +6,7 @@ import { dev } from "./dev.ts";
 import { doctor } from "./doctor.ts";
 import * as env from "./env.ts";
 import { sessionEvents } from "./events.ts";
+import { ids } from "./ids.ts";
 import { runPrompt } from "./run.ts";
 import { serve } from "./serve.ts";
 import * as session from "./session.ts";
@@ -55,4 +56,5 @@ export const COMMANDS: readonly AnyCommand[] = [
   importStore,
   doctor,
   completion,
+  ids,
 ];

@@ -54,6 +54,7 @@ export const idArgument = <const Name extends string>(kind: IdKind, name: Name, 
     .refine((text) => isId(kind, text))
     .meta({
       description: `an id: ${ID_PREFIXES[kind]} followed by 32 hex digits, such as ${ID_PREFIXES[kind]}${EXAMPLE_DIGITS}`,
+      idKind: kind,
     }),
 });
 
@@ -73,7 +74,7 @@ export const AGENT_OPTION = {
         context.addIssue({ code: "custom", message: "names no agent" });
         return z.NEVER;
       })
-      .meta({ description: "the id of an agent, such as agent_… or agent_…@2" }),
+      .meta({ description: "the id of an agent, such as agent_… or agent_…@2", idKind: "agent" }),
   },
 } as const;
 

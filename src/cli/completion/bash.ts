@@ -1,4 +1,4 @@
-import { grouped, type Place, type Value } from "./table.ts";
+import { grouped, type IdsOf, isIds, type Place, type Value } from "./table.ts";
 
 /** A script that teaches bash the command line. */
 export function bashCompletion(places: readonly Place[]): string {
@@ -29,10 +29,10 @@ complete -o default -F _capstan capstan
 
 const deepest = (places: readonly Place[]): number => Math.max(...places.map(({ path }) => path.length));
 
-function branch({ path, words, options }: Place): string {
+function branch({ path, words, ids, options }: Place): string {
   const next = [...words.map(({ word }) => word), ...options.map(({ flag }) => flag)].join(" ");
   const values = grouped(options).map(([value, flags]) => `        ${flags.join(" | ")}) ${offered(value)} ;;`);
-  const all = `words=${quoted(next)}`;
+  const all = `words=${quoted(next)}${ids === undefined ? "" : `\n          ${unlessGiven(ids)} words+=" ${asked(ids)}"`}`;
   const body =
     values.length === 0
       ? `      ${all}`
@@ -46,8 +46,16 @@ function offered(value: Value): string {
   if (value === "file") return "COMPREPLY=(); return";
   // A word that only its author knows is not the name of a file.
   if (value === "text") return "COMPREPLY=(); compopt +o default 2> /dev/null; return";
+  if (isIds(value)) return `words="${asked(value)}"`;
   return `words=${quoted(value.join(" "))}`;
 }
+
+/** An id is an argument, and is given once. */
+const unlessGiven = ({ prefix }: IdsOf): string =>
+  `[[ $current == -* || " \${COMP_WORDS[*]:1:COMP_CWORD-1}" == *" ${prefix}"* ]] ||`;
+
+/** The program that is being completed says which ids there are; nothing, when it cannot. */
+const asked = ({ idsOf }: IdsOf): string => `$("\${COMP_WORDS[0]}" ids ${idsOf} 2> /dev/null | cut -f 1)`;
 
 /** For bash, literally. */
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

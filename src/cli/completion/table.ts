@@ -1,12 +1,22 @@
 import { settingsOf } from "../../config/resolve.ts";
 import type { Setting } from "../../config/setting.ts";
 import { SETTINGS } from "../../config/settings.ts";
+import { ID_PREFIXES, type IdKind } from "../../core/ids.ts";
 import { COMMANDS } from "../commands/index.ts";
 import type { AnyCommand } from "../spec.ts";
 import { TOPICS } from "../topics.ts";
 
 /** What stands behind an option or an argument. */
-export type Value = "file" | "folder" | "text" | readonly string[];
+export type Value = "file" | "folder" | "text" | readonly string[] | IdsOf;
+
+/** An id of something on the server, which is asked for those that there are. */
+export interface IdsOf {
+  readonly idsOf: IdKind;
+  /** With which each of them begins. */
+  readonly prefix: string;
+}
+
+export const isIds = (value: Value): value is IdsOf => typeof value === "object" && "idsOf" in value;
 
 export interface CompletedOption {
   /** With its dashes. */
@@ -27,6 +37,8 @@ export interface Place {
   /** The words so far; none at the start. */
   readonly path: readonly string[];
   readonly words: readonly CompletedWord[];
+  /** What can follow too, or instead. */
+  readonly ids?: IdsOf;
   readonly options: readonly CompletedOption[];
 }
 
@@ -52,8 +64,9 @@ export function grouped(options: readonly CompletedOption[]): [Value, string[]][
   const groups = new Map<string, [Value, string[]]>();
   for (const { flag, value } of options) {
     if (value === undefined) continue;
-    const group = groups.get(String(value));
-    if (group === undefined) groups.set(String(value), [value, [flag]]);
+    const key = JSON.stringify(value);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [value, [flag]]);
     else group[1].push(flag);
   }
   return [...groups.values()];
@@ -62,9 +75,11 @@ export function grouped(options: readonly CompletedOption[]): [Value, string[]][
 function placeAt(path: readonly string[]): Place {
   const spec = COMMANDS.find((command) => command.path === path.join(" "));
   const own = path.length === 0 ? [{ flag: "--version", summary: "Print the version." }] : [];
+  const ids = idsOf(Object.values(spec?.arguments ?? {})[0]?.schema);
   return {
     path,
     words: [...wordsBelow(path), ...argumentWords(spec)],
+    ...(ids === undefined ? {} : { ids }),
     options: [...(spec === undefined ? own : optionsOf(spec)), HELP],
   };
 }
@@ -102,10 +117,19 @@ function optionsOf(spec: AnyCommand): CompletedOption[] {
 function valueBehind(placeholder: string, schema: unknown): Value {
   if (placeholder === "<file>") return "file";
   if (placeholder === "<folder>") return "folder";
-  return choicesOf(schema) ?? "text";
+  return choicesOf(schema) ?? idsOf(schema) ?? "text";
 }
 
 function choicesOf(schema: unknown): readonly string[] | undefined {
-  const meta = (schema as { meta?: () => { choices?: unknown } | undefined } | undefined)?.meta?.();
-  return Array.isArray(meta?.choices) ? meta.choices : undefined;
+  const { choices } = metaOf(schema);
+  return Array.isArray(choices) ? choices : undefined;
 }
+
+function idsOf(schema: unknown): IdsOf | undefined {
+  const { idKind } = metaOf(schema);
+  return idKind === undefined ? undefined : { idsOf: idKind, prefix: ID_PREFIXES[idKind] };
+}
+
+/** What a schema says of itself besides its description. */
+const metaOf = (schema: unknown): { readonly choices?: unknown; readonly idKind?: IdKind } =>
+  (schema as { meta?: () => object | undefined } | undefined)?.meta?.() ?? {};
