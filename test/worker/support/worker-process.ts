@@ -6,12 +6,12 @@ const [mode = "", baseUrl = "", environmentId = "", workspaceRoot = ""] = proces
 const reply = (text: string) => ({ type: "agent.message", content: [{ type: "text", text }] });
 
 const flood = createCommandHandler({
-  command: ["sh", "-c", "head -c 200000000 /dev/zero | tr '\\0' x"],
+  command: ["sh", "-c", "head -c 1000000000 /dev/zero | tr '\\0' x"],
   env: { PATH: process.env.PATH },
 });
 
 const HANDLERS: Readonly<Record<string, Handler>> = {
-  /** Writes 200 MB in one line, and tells what that took. */
+  /** Writes 1 GB in one line, and tells what that took. */
   flood: async (context) => {
     const before = process.memoryUsage().rss;
     await flood(context);
