@@ -1,5 +1,6 @@
 /** `npm run bench -- <scenario>`: measures, prints, and with --keep writes bench/results and docs/benchmarks.md. */
 import { parseArgs } from "node:util";
+import { backlog } from "./scenarios/backlog.mjs";
 import { cycle } from "./scenarios/cycle.mjs";
 import { start } from "./scenarios/start.mjs";
 import { stream } from "./scenarios/stream.mjs";
@@ -7,7 +8,7 @@ import { waiters } from "./scenarios/waiters.mjs";
 import { writeDocs } from "./support/docs.mjs";
 import { report } from "./support/results.mjs";
 
-const SCENARIOS = { cycle, waiters, stream, start };
+const SCENARIOS = { cycle, backlog, waiters, stream, start };
 
 const usage = () =>
   [

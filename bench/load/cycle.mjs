@@ -1,5 +1,5 @@
 /** Workers that each go round the cycle as fast as they are answered: create, poll, ack, heartbeat, stop. */
-import { cpuMs } from "../support/process.mjs";
+import { cpuMs, familyCpuMs } from "../support/process.mjs";
 import { percentiles } from "../support/statistics.mjs";
 import { Connection } from "./connection.mjs";
 import { allItems, Ledger } from "./ledger.mjs";
@@ -8,16 +8,27 @@ import { queueRequests } from "./requests.mjs";
 export const VERBS = ["create", "poll", "ack", "heartbeat", "stop"];
 const SHARES = { p50: 0.5, p99: 0.99 };
 
-/** One server under load: keeps its connections and its ledger over all rounds. */
+/** One server under load, or several that share a store: keeps its connections and its ledger over all rounds. */
 export class CycleLoad {
-  #target;
+  #urls;
+  #usage;
   #requests;
   #workers = [];
   #ledger = new Ledger();
 
-  constructor(target) {
-    this.#target = target;
-    this.#requests = queueRequests({ host: new URL(target.url).host, ...target.queue });
+  /**
+   * @param target `url` and `pid` of a server, or `urls` and `pids`, of which each worker uses one; `databasePid` of a
+   *   database that is a process of its own
+   */
+  constructor({ url, pid, urls = [url], pids = [pid], databasePid, queue }) {
+    this.#urls = urls;
+    this.#usage = () => ({
+      at: performance.now(),
+      server: pids.reduce((sum, one) => sum + cpuMs(one), 0),
+      database: databasePid === undefined ? 0 : familyCpuMs(databasePid),
+      load: cpuMs(process.pid),
+    });
+    this.#requests = queueRequests({ host: new URL(urls[0]).host, ...queue });
   }
 
   async connect(count) {
@@ -25,7 +36,7 @@ export class CycleLoad {
       throw error;
     };
     for (let index = 0; index < count; index++) {
-      const connection = new Connection(this.#target.url, fail);
+      const connection = new Connection(this.#urls[index % this.#urls.length], fail);
       await connection.ready();
       this.#workers.push(new Worker(connection, `bench-${index}`, this.#requests, this.#ledger));
     }
@@ -33,19 +44,18 @@ export class CycleLoad {
 
   /** Load for `warmMs` that is not counted, then for `ms` that is; ends when the last cycle begun is through. */
   async round({ warmMs, ms }) {
-    const running = { on: true, samples: undefined };
+    const running = { on: true, samples: undefined, cycles: 0 };
     const done = Promise.all(this.#workers.map((worker) => worker.run(running)));
     await delay(warmMs);
     running.samples = Object.fromEntries(VERBS.map((verb) => [verb, []]));
-    const { pid } = this.#target;
-    const before = { at: performance.now(), server: cpuMs(pid), load: cpuMs(process.pid) };
+    const before = this.#usage();
     await delay(ms);
     const samples = running.samples;
     running.samples = undefined;
-    const after = { at: performance.now(), server: cpuMs(pid), load: cpuMs(process.pid) };
+    const after = this.#usage();
     running.on = false;
     await done;
-    return measured(samples, before, after);
+    return { ...measured(samples, before, after), cycles_with_warm_up: running.cycles };
   }
 
   /** Everything that was answered against everything that is there. */
@@ -66,6 +76,7 @@ function measured(samples, before, after) {
     requests_per_second: requests / seconds,
     cycles_per_second: cycles / seconds,
     server_cpu_ms_per_cycle: (after.server - before.server) / cycles,
+    database_cpu_ms_per_cycle: (after.database - before.database) / cycles,
     server_cpu_share: (after.server - before.server) / (seconds * 1_000),
     load_cpu_share: (after.load - before.load) / (seconds * 1_000),
     verbs_ms: Object.fromEntries(VERBS.map((verb) => [verb, percentiles(samples[verb], SHARES)])),
@@ -112,6 +123,7 @@ class Worker {
     this.#call("heartbeat", this.requests.heartbeat(this.name, this.item), () =>
       this.#call("stop", this.requests.stop(this.name, this.item), () => {
         this.ledger.stopped(this.item);
+        this.running.cycles += 1;
         this.#create();
       }),
     );

@@ -2,11 +2,12 @@
  * The load generator, a process of its own. It does what the messages of its parent say, one after the other, and
  * answers each with a message.
  */
+import { BeatsLoad } from "./beats.mjs";
 import { CycleLoad } from "./cycle.mjs";
 import { StreamLoad } from "./stream.mjs";
 import { WaitersLoad } from "./waiters.mjs";
 
-const KINDS = { cycle: CycleLoad, waiters: WaitersLoad, stream: StreamLoad };
+const KINDS = { beats: BeatsLoad, cycle: CycleLoad, waiters: WaitersLoad, stream: StreamLoad };
 const loads = new Map();
 
 const ACTIONS = {

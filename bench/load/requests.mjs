@@ -19,8 +19,8 @@ export function queueRequests({ host, environmentId, workerToken, clientToken })
     park: (workerId, seconds) =>
       `GET ${queue}/poll HTTP/1.1\r\n${lines(workerToken, `${worker(workerId)}prefer: wait=${seconds}\r\n`)}\r\n`,
     ack: (workerId, id) => post(`${queue}/${id}/ack`, workerId),
-    heartbeat: (workerId, id) =>
-      post(`${queue}/${id}/heartbeat?expected_last_heartbeat=NO_HEARTBEAT&desired_ttl_seconds=60`, workerId),
+    heartbeat: (workerId, id, expected = "NO_HEARTBEAT") =>
+      post(`${queue}/${id}/heartbeat?expected_last_heartbeat=${expected}&desired_ttl_seconds=60`, workerId),
     stop: (workerId, id) =>
       withBody(`POST ${queue}/${id}/stop HTTP/1.1\r\n${lines(workerToken, worker(workerId))}`, force),
     list: (afterId) =>

@@ -5,6 +5,7 @@
 import { startLoad } from "../support/load.mjs";
 import { prepareQueue, startBare, startCapstan } from "../support/servers.mjs";
 import { round, summary } from "../support/statistics.mjs";
+import { verbs } from "./verbs.mjs";
 
 export const cycle = {
   summary: "full durable cycle over HTTP, against a bare Fastify in the same run",
@@ -12,6 +13,8 @@ export const cycle = {
     workers: { type: "string", default: "1,16,64,256" },
     repeats: { type: "string", default: "5" },
     seconds: { type: "string", default: "5" },
+    store: { type: "string", default: "sqlite" },
+    replicas: { type: "string", default: "1" },
   },
   async run(options) {
     const settings = {
@@ -20,6 +23,7 @@ export const cycle = {
       ms: Number(options.seconds) * 1_000,
       warmMs: 1_000,
     };
+    if (options.store === "postgres") return (await import("./cycle-postgres.mjs")).cyclePostgres(options, settings);
     const rows = [];
     for (const count of options.workers.split(",").map(Number)) {
       rows.push(await compare(count, settings));
@@ -73,13 +77,6 @@ function row(workers, { capstan, bare }, audit) {
   // Each repeat against the one right after it: what disturbs the machine disturbs both.
   const ratios = capstan.map((result, index) => result.requests_per_second / bare[index].requests_per_second);
   return { workers, ratio: summary(ratios), capstan: one(capstan), bare: one(bare), audit };
-}
-
-/** Per verb, the median over the repeats of each repeat's percentiles. */
-function verbs(rounds) {
-  const names = Object.keys(rounds[0].verbs_ms);
-  const median = (verb, key) => summary(rounds.map((result) => result.verbs_ms[verb][key])).median;
-  return Object.fromEntries(names.map((verb) => [verb, { p50: median(verb, "p50"), p99: median(verb, "p99") }]));
 }
 
 const oneLine = ({ workers, ratio, capstan, bare, audit }) =>

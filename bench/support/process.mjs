@@ -14,11 +14,10 @@ process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
 
-/** Starts a Node program on a core. `options` are those of `spawn`. */
+/** Starts a Node program, on a core of its own unless that is `null`. `options` are those of `spawn`. */
 export function startNode(core, words, options) {
-  const [file, args] = PINNED
-    ? ["taskset", ["-c", String(core), process.execPath, ...words]]
-    : [process.execPath, words];
+  const [file, args] =
+    PINNED && core !== null ? ["taskset", ["-c", String(core), process.execPath, ...words]] : [process.execPath, words];
   const child = spawn(file, args, options);
   running.add(child);
   child.once("exit", () => running.delete(child));
@@ -36,12 +35,34 @@ export async function endProcess(child, signal = "SIGTERM") {
 /** Linux counts CPU time in hundredths of a second, whatever the kernel's tick. */
 const MS_PER_TICK = 10;
 
+/** The fields of `/proc/<pid>/stat` behind the name, from the state on. */
+function statOf(pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
 /** CPU time that a process has used since its start, all of its threads, user and system. */
 export function cpuMs(pid) {
-  const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const fields = statOf(pid);
   return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
 }
+
+/** The same of a process and of all that it has started, also of those that have ended. */
+export function familyCpuMs(pid) {
+  const fields = statOf(pid);
+  let sum = cpuMs(pid) + (Number(fields[13]) + Number(fields[14])) * MS_PER_TICK;
+  for (const child of childrenOf(pid)) {
+    try {
+      sum += cpuMs(child);
+    } catch (error) {
+      // It has ended since it was listed.
+      if (error.code !== "ENOENT" && error.code !== "ESRCH") throw error;
+    }
+  }
+  return sum;
+}
+
+const childrenOf = (pid) => readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").split(" ").filter(Boolean);
 
 /** Memory that a process has in RAM, in bytes. */
 export function residentBytes(pid) {

@@ -3,9 +3,13 @@ import { circumstances, ROOT } from "./machine.mjs";
 
 const folder = `${ROOT}bench/results/`;
 
-/** Keeps a result, or shows it only: a trial run must not replace figures that the documentation quotes. */
-export function report(name, result, { keep }) {
-  const whole = { scenario: name, ...circumstances(), ...result };
+/**
+ * Keeps a result, or shows it only: a trial run must not replace figures that the documentation quotes.
+ *
+ * @param result with `kept_as` where a scenario has several results
+ */
+export function report(scenario, { kept_as: name = scenario, ...result }, { keep }) {
+  const whole = { scenario, ...circumstances(), ...result };
   if (!keep) {
     console.log(JSON.stringify(whole, undefined, 2));
     console.log("Not kept. Run with --keep to write bench/results and docs/benchmarks.md.");

@@ -15,11 +15,13 @@ const API = "/api/v1/cloud";
  * request, as it would under a service manager.
  *
  * @param options as the command line names them; `dist`: another build than this checkout's; `server-flags`: flags of
- *   Node, such as `--cpu-prof --cpu-prof-dir=profiles`
+ *   Node, such as `--cpu-prof --cpu-prof-dir=profiles`; `databaseUrl`: a PostgreSQL instead of the data folder, and then
+ *   `adminToken`, which its servers share; `core`: where it runs, `null` for anywhere
  */
-export async function startCapstan({ dist = `${ROOT}dist`, "server-flags": flags, dataDir }) {
+export async function startCapstan(options) {
+  const { dist = `${ROOT}dist`, "server-flags": flags, dataDir, databaseUrl, core = CORES.server } = options;
   const folder = mkdtempSync(join(tmpdir(), "capstan-bench-"));
-  const adminToken = `cpt_${randomBytes(32).toString("base64url")}`;
+  const adminToken = options.adminToken ?? newToken();
   const nodeFlags = flags === undefined ? [] : flags.split(" ");
   const words = [
     ...nodeFlags,
@@ -31,9 +33,10 @@ export async function startCapstan({ dist = `${ROOT}dist`, "server-flags": flags
     dataDir ?? join(folder, "data"),
   ];
   const log = openSync(join(folder, "server.log"), "w");
-  const child = startNode(CORES.server, words, {
+  const database = databaseUrl === undefined ? {} : { CAPSTAN_DATABASE_URL: databaseUrl };
+  const child = startNode(core, words, {
     stdio: ["ignore", "pipe", log],
-    env: { ...process.env, CAPSTAN_ADMIN_TOKEN: adminToken },
+    env: { ...process.env, CAPSTAN_ADMIN_TOKEN: adminToken, ...database },
   });
   const url = await announcedUrl(child);
   const stop = async () => {
@@ -42,6 +45,8 @@ export async function startCapstan({ dist = `${ROOT}dist`, "server-flags": flags
   };
   return { name: "capstan", url, pid: child.pid, adminToken, stop };
 }
+
+export const newToken = () => `cpt_${randomBytes(32).toString("base64url")}`;
 
 /** Starts the bare framework. */
 export async function startBare() {

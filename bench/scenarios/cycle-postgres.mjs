@@ -1,0 +1,141 @@
+/**
+ * The whole life of a work item over HTTP on PostgreSQL, against the same five commits made by pgbench on the same
+ * database server, in turn. Nothing is pinned: servers, database and load share the machine's cores, in both.
+ */
+import { prepareRaw, RAW_CYCLES, rawCycles, requirePgbench } from "../raw/pgbench.mjs";
+import { DURABILITY, startPostgres, statementCalls, walBytes } from "../servers/postgres.mjs";
+import { startLoad } from "../support/load.mjs";
+import { newToken, prepareQueue, startCapstan } from "../support/servers.mjs";
+import { round, summary } from "../support/statistics.mjs";
+import { verbs } from "./verbs.mjs";
+
+const DATABASE = "capstan";
+/** What Capstan is compared with: which of the raw cycles, with how many clients of pgbench. */
+const RAW = Object.keys(RAW_CYCLES).flatMap((cycle) => [16, 64].map((clients) => ({ cycle, clients })));
+const nameOf = ({ cycle, clients }) => `${cycle}, ${clients} clients`;
+
+export async function cyclePostgres(options, { repeats, ms, warmMs }) {
+  requirePgbench();
+  const replicas = Number(options.replicas);
+  const rows = [];
+  let version;
+  for (const workers of options.workers.split(",").map(Number)) {
+    const place = await start(options, replicas, workers);
+    try {
+      version = place.postgres.version;
+      rows.push(await compare(place, workers, { repeats, ms, warmMs }));
+      console.log(oneLine(rows.at(-1)));
+    } finally {
+      await place.stop();
+    }
+  }
+  return {
+    kept_as: `cycle-postgres-${replicas}`,
+    database: `PostgreSQL ${version}`,
+    durability: DURABILITY,
+    placement: "nothing is pinned",
+    replicas,
+    requests_per_cycle: 5,
+    repeats,
+    seconds_per_repeat: ms / 1_000,
+    rows,
+    costs: await costs(options, replicas),
+  };
+}
+
+/** Servers over a database of their own, and the load in front of them. */
+async function start(options, replicas, workers, kinds = ["cycle"], counting = false) {
+  const postgres = await startPostgres({ counting });
+  const databaseUrl = await postgres.createDatabase(DATABASE);
+  const raw = counting ? undefined : await prepareRaw(postgres, options);
+  const adminToken = newToken();
+  const servers = [];
+  for (let index = 0; index < replicas; index++) {
+    servers.push(await startCapstan({ ...options, databaseUrl, adminToken, core: null }));
+  }
+  const load = startLoad({ core: null });
+  const stop = async () => {
+    await load.stop();
+    for (const server of servers) await server.stop();
+    await postgres.stop();
+  };
+  const queue = await prepareQueue(servers[0]);
+  const target = {
+    urls: servers.map(({ url }) => url),
+    pids: servers.map(({ pid }) => pid),
+    databasePid: postgres.pid,
+    queue,
+  };
+  for (const kind of kinds) await load.ask({ action: "open", name: kind, kind, target, count: workers });
+  const ask = (name, round) => load.ask({ action: "round", name, options: round });
+  return { postgres, raw, load, ask, stop };
+}
+
+async function compare({ raw, load, ask }, workers, { repeats, ms, warmMs }) {
+  // The compiler of the JavaScript engine needs some thousand requests before a server runs at its own speed.
+  await ask("cycle", { warmMs: 4_000, ms: 1 });
+  const rounds = [];
+  const rates = Object.fromEntries(RAW.map((one) => [nameOf(one), []]));
+  for (let repeat = 0; repeat < repeats; repeat++) {
+    for (const one of RAW) rates[nameOf(one)].push(await rawCycles(raw, one, (warmMs + ms) / 1_000));
+    rounds.push(await ask("cycle", { warmMs, ms }));
+  }
+  const audit = await load.ask({ action: "audit", name: "cycle" });
+  const of = (key) => summary(rounds.map((result) => result[key]));
+  // Each repeat against the ones right before it: what disturbs the machine disturbs all of them.
+  const against = (name) => ({
+    cycles_per_second: summary(rates[name]),
+    ratio: summary(rounds.map((result, index) => result.cycles_per_second / rates[name][index])),
+  });
+  return {
+    workers,
+    cycles_per_second: of("cycles_per_second"),
+    requests_per_second: of("requests_per_second"),
+    raw: Object.fromEntries(Object.keys(rates).map((name) => [name, against(name)])),
+    server_cpu_ms_per_cycle: of("server_cpu_ms_per_cycle"),
+    database_cpu_ms_per_cycle: of("database_cpu_ms_per_cycle"),
+    load_cpu_share: of("load_cpu_share"),
+    verbs_ms: verbs(rounds),
+    audit,
+  };
+}
+
+/** What a cycle and a heartbeat cost the database: by counting, so in a run of its own that takes no times. */
+async function costs(options, replicas) {
+  const rows = [];
+  for (const workers of options.workers.split(",").map(Number)) {
+    const place = await start(options, replicas, workers, ["cycle", "beats"], true);
+    try {
+      const cycle = await cost(place, "cycle", "cycles_with_warm_up");
+      const beat = await cost(place, "beats", "beats");
+      rows.push({ workers, cycle, heartbeat: beat });
+    } finally {
+      await place.stop();
+    }
+  }
+  return rows;
+}
+
+async function cost({ postgres, ask }, name, unit) {
+  // Whatever pages a checkpoint makes the log hold whole are in it before the count begins.
+  await postgres.sql("CHECKPOINT");
+  await ask(name, { warmMs: 0, ms: 2_000 });
+  const before = [await walBytes(postgres), await statementCalls(postgres, DATABASE)];
+  const { [unit]: units } = await ask(name, { warmMs: 0, ms: 4_000 });
+  const after = [await walBytes(postgres), await statementCalls(postgres, DATABASE)];
+  return {
+    counted: units,
+    wal_bytes: round((after[0] - before[0]) / units),
+    statements: round((after[1] - before[1]) / units),
+  };
+}
+
+const oneLine = ({ workers, cycles_per_second, raw, server_cpu_ms_per_cycle, database_cpu_ms_per_cycle, audit }) =>
+  [
+    `${workers} workers: ${cycles_per_second.median} cycles/s`,
+    ...Object.entries(raw).map(([name, { ratio, cycles_per_second: rate }]) => {
+      return `${ratio.median} (${ratio.min}-${ratio.max}) of ${rate.median}/s (${name})`;
+    }),
+    `CPU-ms per cycle: servers ${server_cpu_ms_per_cycle.median}, database ${database_cpu_ms_per_cycle.median}`,
+    `lost ${audit.lost}, owned twice ${audit.owned_twice}, refused ${audit.refused}`,
+  ].join("; ");
