@@ -59,6 +59,7 @@ async function checkProtections(io: Io, { sandbox, memoryMb, maxProcesses, cpuSe
     memory: memoryMb !== undefined,
     cpu: cpuSeconds !== undefined,
     processes: maxProcesses !== undefined,
+    duration: false,
   };
   if (!Object.values(asked).includes(true)) return;
   const { probeProtections } = await import("../worker/index.ts");

@@ -1,5 +1,5 @@
-import { execFile, execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFile, execFileSync, spawnSync } from "node:child_process";
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -24,13 +24,20 @@ function folder(): { root: string; workspace: string; other: string } {
   return { root, workspace, other };
 }
 
-function run(script: string, confinement: Confinement, workspace: string, env = {}): Promise<Ran> {
+/** @param prefix what the confined command is started by */
+function run(
+  script: string,
+  confinement: Confinement,
+  workspace: string,
+  env = {},
+  prefix: readonly string[] = [],
+): Promise<Ran> {
   const confined = confine(
     { command: ["sh", "-c", script], env: { PATH: process.env.PATH, ...env } },
     confinement,
     workspace,
   );
-  const [program, ...args] = confined.command;
+  const [program, ...args] = [...prefix, ...confined.command];
   return new Promise((resolve) => {
     const options = { cwd: workspace, env: confined.env as NodeJS.ProcessEnv, timeout: 15_000 };
     execFile(program as string, args, options, (error, stdout, stderr) =>
@@ -137,6 +144,30 @@ describe.skipIf(protections.get("memory") !== true)("resource limits (skipped wh
       expect(limited.code).not.toBe(0);
     });
   }
+});
+
+/** The kernel counts no processes of root: there, the command is another user's. */
+const USER = 61_234;
+const isRoot = process.getuid?.() === 0;
+const AS_USER = isRoot ? ["setpriv", `--reuid=${USER}`, `--regid=${USER}`, "--clear-groups"] : [];
+const canCount = protections.get("memory") && spawnSync("setpriv", ["--version"]).status === 0;
+
+describe.skipIf(!canCount)("a limit of processes (skipped where prlimit or setpriv does not run)", () => {
+  test.each(protections.get("sandbox") ? (["none", "bwrap"] as const) : (["none"] as const))(
+    "holds for all that the command starts, with sandbox %s",
+    async (sandbox) => {
+      const { root, workspace } = folder();
+      if (isRoot) {
+        chmodSync(root, 0o755);
+        chownSync(workspace, USER, USER);
+      }
+      const script = "for i in $(seq 1 80); do sleep 2 > /dev/null 2>&1 & done; echo all of them";
+      expect((await run(script, { sandbox }, workspace, {}, AS_USER)).stdout).toBe("all of them\n");
+      const limited = await run(script, { sandbox, processes: 40 }, workspace, {}, AS_USER);
+      expect(limited.stdout).toBe("");
+      expect(limited.code).not.toBe(0);
+    },
+  );
 });
 
 test("without a sandbox and limits the command is started as it is", () => {

@@ -4,7 +4,7 @@ import { bubblewrapPrefix } from "./bubblewrap.ts";
 import { limiterPrefix } from "./limits.ts";
 
 export interface Protection {
-  readonly name: "sandbox" | "memory" | "cpu" | "processes";
+  readonly name: "sandbox" | "memory" | "cpu" | "processes" | "duration";
   readonly inForce: boolean;
   /** One sentence: what holds, or what to do so that it does. */
   readonly message: string;
@@ -54,5 +54,7 @@ export async function probeProtections(): Promise<readonly Protection[]> {
         ? "The number of processes cannot be limited for root: run the worker as another user."
         : limited("The number of processes"),
     },
+    // Enforced by the worker itself, which needs nothing of the machine for it.
+    { name: "duration", inForce: true, message: "The time that a turn takes can be limited." },
   ];
 }
