@@ -107,8 +107,12 @@ test.skipIf(!isRoot)("a full disk is a 503 to come back after, and over when the
   expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
   expect((await call<Session>(url, "GET", `/sessions/${before.id}`)).body.id).toBe(before.id);
   const known = await readAll<Session>(url, "/sessions");
+  // Whoever spreads the load sends none here, until there is space again.
+  const readiness = () => fetch(new URL("/readyz", url)).then(({ status }) => status);
+  expect(await readiness()).toBe(503);
 
   await free();
+  await eventually(async () => expect(await readiness()).toBe(200));
   const after = await eventually(async () => {
     const answer = await create();
     expect(answer.status).toBe(200);

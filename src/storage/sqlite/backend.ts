@@ -4,10 +4,11 @@ import type { AgentRecord, EnvironmentRecord, SessionRecord, TokenRecord, WorkRe
 import { type Changes, claimRows, type Loaded, type Needs } from "../../core/unit.ts";
 import type { Backend } from "../batcher.ts";
 import { AGENT, AGENT_VERSION, ENVIRONMENT, EVENT, SESSION, TOKEN, WORK } from "../rows/index.ts";
-import { StoreUnavailable } from "../store.ts";
+import { type StateCount, StoreUnavailable } from "../store.ts";
 import { type Database, type Row, SQLITE, type Statement, sqliteCode } from "./driver.ts";
 import { QUEUE_SQL } from "./queue-sql.ts";
 import { insertInto, TableAccess } from "./tables.ts";
+import { WorkCounts } from "./work-counts.ts";
 
 /** Rows kept in memory per table. A row can hold 40 KB of metadata, so this also bounds the memory. */
 const CACHED = { environments: 1_024, sessions: 4_096, works: 4_096, tokens: 256, agents: 256 } as const;
@@ -23,6 +24,7 @@ export class SqliteBackend implements Backend {
   readonly works: TableAccess<WorkRecord>;
   readonly tokens: TableAccess<TokenRecord>;
   readonly agents: TableAccess<AgentRecord>;
+  readonly workCounts: WorkCounts;
   readonly #insertVersion: Statement;
   readonly #version: Statement;
   readonly #insertEvent: Statement;
@@ -35,6 +37,8 @@ export class SqliteBackend implements Backend {
   readonly #toolResult: Statement;
   readonly #begin: Statement;
   readonly #commit: Statement;
+  /** The last write failed because the database could not be used. */
+  #unwritable = false;
 
   constructor(database: Database, clock: Clock) {
     this.#database = database;
@@ -44,6 +48,8 @@ export class SqliteBackend implements Backend {
     this.works = new TableAccess(database, WORK, CACHED.works);
     this.tokens = new TableAccess(database, TOKEN, CACHED.tokens);
     this.agents = new TableAccess(database, AGENT, CACHED.agents);
+    const counts = database.prepare("SELECT state, count(*) AS count FROM work GROUP BY state");
+    this.workCounts = new WorkCounts(() => counts.all() as unknown as StateCount[]);
     this.#insertVersion = database.prepare(`${insertInto(AGENT_VERSION)} ON CONFLICT DO NOTHING`);
     this.#version = database.prepare("SELECT * FROM agent_version WHERE id = ? AND version = ?");
     this.#insertEvent = database.prepare(insertInto(EVENT));
@@ -69,11 +75,26 @@ export class SqliteBackend implements Backend {
       this.#begin.run();
       this.#write(changes);
       this.#commit.run();
+      this.#unwritable = false;
       this.#remember(changes);
     } catch (error) {
       this.#rollBack();
-      throw unavailable(error);
+      const reported = unavailable(error);
+      if (reported instanceof StoreUnavailable) this.#unwritable = true;
+      throw reported;
     }
+  }
+
+  /**
+   * Once a write has failed, shows whether one would succeed now: a disk that is full can still be read.
+   *
+   * @throws whatever the driver throws when not
+   */
+  probeWrite(): void {
+    if (!this.#unwritable) return;
+    const version = Number(this.#database.prepare("PRAGMA user_version").get()?.user_version);
+    this.#database.exec(`PRAGMA user_version = ${version}`);
+    this.#unwritable = false;
   }
 
   #loaded(needs: Needs): Loaded {
@@ -134,7 +155,10 @@ export class SqliteBackend implements Backend {
   #remember(changes: Changes): void {
     for (const environment of changes.environments.values()) this.environments.cache.put(environment);
     for (const session of changes.sessions.values()) this.sessions.cache.put(session);
-    for (const work of changes.works.values()) this.works.cache.put(work);
+    for (const work of changes.works.values()) {
+      this.workCounts.moved(this.works.cache.get(work.id)?.state, work.state);
+      this.works.cache.put(work);
+    }
     for (const token of changes.tokens.values()) this.tokens.cache.put(token);
     for (const agent of changes.agents.values()) this.agents.cache.put(agent);
   }
@@ -148,8 +172,9 @@ export class SqliteBackend implements Backend {
     this.forget();
   }
 
-  /** Drops the cache: the next read comes from the file. */
+  /** Drops what is kept in memory: the next read comes from the file. */
   forget(): void {
+    this.workCounts.forget();
     for (const table of [this.environments, this.sessions, this.works, this.tokens, this.agents]) table.cache.clear();
   }
 }

@@ -12,7 +12,7 @@ import type {
 import { type Micros, msToMicros } from "../../core/time.ts";
 import type { WorkState } from "../../core/transitions.ts";
 import { AGENT, AGENT_VERSION, ENVIRONMENT, EVENT, SESSION, type Table, TOKEN, WORK } from "../rows/index.ts";
-import type { EventFilter, QueueOutlook, QueueStats, SessionFilter, StateCount } from "../store.ts";
+import type { EventFilter, QueueOutlook, QueueStats, SessionFilter } from "../store.ts";
 import type { Database, Row, Statement, Value } from "./driver.ts";
 
 interface Condition {
@@ -151,11 +151,6 @@ export class SqliteReads {
          ORDER BY available_at LIMIT 1`,
       ),
     };
-  }
-
-  countWork(): StateCount[] {
-    const rows = this.#statement("SELECT state, count(*) AS n FROM work GROUP BY state").all() as Row[];
-    return rows.map((row) => ({ state: row.state as string, count: row.n as number }));
   }
 
   /** The newest id of each table whose order callers can see. */

@@ -179,7 +179,7 @@ class SqliteStore implements Store {
   }
 
   countWork(): Promise<readonly StateCount[]> {
-    return this.#read(() => this.#reads.countWork());
+    return this.#read(() => this.#backend.workCounts.all());
   }
 
   notePoll(environmentId: string, workerId: string): void {
@@ -198,6 +198,7 @@ class SqliteStore implements Store {
   ready(): Promise<StoreVersion> {
     return this.#read(() => {
       this.#reads.probe();
+      this.#backend.probeWrite();
       return { kind: this.kind, schema: this.#schema };
     });
   }
