@@ -1,6 +1,7 @@
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { settingsSql } from "../../../src/storage/postgres/backend.ts";
+import { anyDeleted } from "../../../src/storage/postgres/housekeeping.ts";
 import { POSTGRES_LIMITS } from "../../../src/storage/postgres/options.ts";
 import { readSql } from "../../../src/storage/postgres/read-sql.ts";
 import { openPostgresStore } from "../../../src/storage/postgres/store.ts";
@@ -46,6 +47,21 @@ describe("the statements of a batch", () => {
     const used = new Set(plan.match(/(?<=using )\w+/g));
     expect(used).toEqual(new Set(["work_ready", "work_delivered", "work_delayed"]));
     expect(plan).toMatch(/LockRows\n +-> +Index Scan using work_ready/);
+  });
+});
+
+describe("housekeeping", () => {
+  it("looks for deleted sessions in their own index, in a full table that nobody has analyzed", async () => {
+    await client.query("BEGIN");
+    await client.query(
+      `INSERT INTO ${place.schema}.session (id, environment_id, metadata, status, active_micros, created_at, updated_at)
+       SELECT 'sess_' || n, 'env_1', '{}', 'idle', 0, 0, 0 FROM generate_series(1, 20000) AS n`,
+    );
+    const { rows } = await client.query(`EXPLAIN (COSTS OFF) SELECT 1 WHERE ${anyDeleted(place.schema)}`);
+    await client.query("ROLLBACK");
+    const plan = rows.map((row) => row["QUERY PLAN"]).join("\n");
+    expect(plan).not.toContain("Seq Scan");
+    expect(plan).toContain("session_deleted");
   });
 });
 
