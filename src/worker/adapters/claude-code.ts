@@ -46,7 +46,7 @@ class MessageReader implements CliReader {
     this.#conversation = stringOf(line.session_id) ?? this.#conversation;
     switch (line.type) {
       case "assistant":
-        return contentOf(line).flatMap(spoken);
+        return contentOf(line).flatMap(line.parent_tool_use_id == null ? spoken : spokenBelow);
       case "user":
         return contentOf(line).flatMap(returned);
       case "result":
@@ -75,6 +75,10 @@ function spoken(block: Line): readonly NewSessionEvent[] {
       return [];
   }
 }
+
+/** What a sub-agent says is for the agent that started it, and no answer to the user. */
+const spokenBelow = (block: Line): readonly NewSessionEvent[] =>
+  block.type === "text" ? thought(block.text) : spoken(block);
 
 function returned(block: Line): readonly NewSessionEvent[] {
   if (block.type !== "tool_result") return [];

@@ -89,6 +89,12 @@ class ThreadReader implements CliReader {
 const todo = (entry: unknown): string =>
   `${objectOf(entry).completed === true ? "[x]" : "[ ]"} ${objectOf(entry).text}`;
 
+/** Of an agent that was started to help. */
+function agentState(state: unknown): string {
+  const { status, message } = objectOf(state);
+  return typeof message === "string" ? `${status}: ${message}` : `${status}`;
+}
+
 interface Call {
   readonly name: string;
   readonly input: Line;
@@ -98,7 +104,7 @@ interface Call {
 
 /** An item that is the use of a tool. */
 function callOf(item: Line): Call | undefined {
-  const isError = item.status === "failed";
+  const isError = item.status === "failed" || item.status === "declined";
   switch (item.type) {
     case "command_execution":
       return {
@@ -114,6 +120,13 @@ function callOf(item: Line): Call | undefined {
         name: `${item.server}.${item.tool}`,
         input: objectOf(item.arguments),
         output: stringOf(objectOf(item.error).message) ?? textOf(objectOf(item.result).content),
+        isError,
+      };
+    case "collab_tool_call":
+      return {
+        name: stringOf(item.tool) ?? "collab",
+        input: { prompt: item.prompt, agents: item.receiver_thread_ids },
+        output: Object.values(objectOf(item.agents_states)).map(agentState).join("\n"),
         isError,
       };
     case "web_search":
