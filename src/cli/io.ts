@@ -40,7 +40,8 @@ function sinkOf(stream: NodeJS.WriteStream, environment: Environment): Sink {
     isTerminal,
     colour: isTerminal && allowsColour(environment),
     get columns() {
-      return isTerminal ? stream.columns : undefined;
+      // A terminal that was not told its size has none.
+      return isTerminal && stream.columns > 0 ? stream.columns : undefined;
     },
   };
 }

@@ -63,11 +63,14 @@ function topicOf(program: Command, topics: Map<string, Command>, name: string): 
   return topic;
 }
 
+/** Paragraphs as one line each: what is wrapped twice, here and to the width of the terminal, is ragged. */
+const unwrapped = (text: string): string => text.replaceAll(/(?<!\n)\n(?!\n)/g, " ");
+
 function addCommand(parent: Command, name: string, spec: AnyCommand, io: Io, execute: Execute): Command {
   const parser = parent
     .command(name)
     .summary(spec.summary)
-    .description(spec.details ?? spec.summary)
+    .description(unwrapped(spec.details ?? spec.summary))
     .usage(["[options]", ...Object.values(spec.arguments ?? {}).map(({ usage }) => usage)].join(" "));
   for (const argument of Object.values(spec.arguments ?? {})) parser.argument(argument.usage, argument.summary);
   for (const option of Object.values(spec.options ?? {})) parser.addOption(parserOption(option));

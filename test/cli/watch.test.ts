@@ -44,6 +44,24 @@ async function take(session: string): Promise<{ environment_id: string; work_id:
 const events = async (session_id: string): Promise<SessionEvent[]> =>
   (await server.client.listEvents({ session_id, limit: 1_000 })).data;
 
+// Only a pseudo-terminal shows what a terminal is shown, and `script` (util-linux) makes one.
+const hasScript = spawnSync("script", ["--version"]).status === 0;
+
+/** Runs a command on a terminal that has no size, for the length of one test. */
+function onTerminal(env: Readonly<Record<string, string>>, ...words: string[]) {
+  const line = [process.execPath, join(ROOT, "dist", "cli", "main.js"), ...words].join(" ");
+  const child = spawn("script", ["-qec", line, "/dev/null"], {
+    env: { PATH: process.env.PATH, TERM: "xterm", ...env },
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  let shown = "";
+  child.stdout.setEncoding("utf8").on("data", (chunk) => {
+    shown += chunk.replaceAll("\u001b", "<ESC>");
+  });
+  return { child, shown: () => shown };
+}
+
 describe("session watch", () => {
   test("shows what was last and goes on with what comes: when, how long into the turn, who, what", async () => {
     const session = await newSession("Fix the test");
@@ -161,25 +179,14 @@ describe("session watch", () => {
     expect(lost).toMatchObject({ code: 3, stdout: "" });
   });
 
-  const hasScript = spawnSync("script", ["--version"]).status === 0;
-  // Only a pseudo-terminal shows what a terminal is shown, and `script` (util-linux) makes one.
   test.skipIf(!hasScript)("on a terminal it is coloured, with a last line that changes in place", async () => {
     const session = await newSession("x");
-    const words = [process.execPath, join(ROOT, "dist", "cli", "main.js"), "session", "watch", session];
-    const child = spawn("script", ["-qec", words.join(" "), "/dev/null"], {
-      env: { PATH: process.env.PATH, TERM: "xterm", ...server.env },
-      stdio: ["pipe", "pipe", "inherit"],
-    });
-    onTestFinished(() => void child.kill("SIGKILL"));
-    let shown = "";
-    child.stdout.setEncoding("utf8").on("data", (chunk) => {
-      shown += chunk.replaceAll("\u001b", "<ESC>");
-    });
-    await eventually(() => expect(shown).toContain("<ESC>[36muser"));
-    await eventually(() => expect(shown).toMatch(/\r<ESC>\[2K── runs for \d+\.\d s; Ctrl-C ends the watch/));
+    const { child, shown } = onTerminal(server.env, "session", "watch", session);
+    await eventually(() => expect(shown()).toContain("<ESC>[36muser"));
+    await eventually(() => expect(shown()).toMatch(/\r<ESC>\[2K── runs for \d+\.\d s; Ctrl-C ends the watch/));
     await server.client.archiveSession({ session_id: session });
     await new Promise((resolve) => child.once("close", resolve));
-    expect(shown.endsWith("terminated\r\n") || shown.endsWith("<ESC>[2K")).toBe(true);
+    expect(shown().endsWith("terminated\r\n") || shown().endsWith("<ESC>[2K")).toBe(true);
   });
 });
 
@@ -300,6 +307,15 @@ describe("work watch", () => {
     const { code, stdout } = await watch.ended;
     expect(code).toBe(0);
     expect(stdout.trimEnd().split("\n")).toHaveLength(4);
+  });
+
+  test.skipIf(!hasScript)("on a terminal it is a table that is drawn anew in its place", async () => {
+    const { id, env } = await queue();
+    const { shown } = onTerminal(env, "work", "watch");
+    await oneItem(id);
+    await eventually(() => expect(shown()).toMatch(/queued/));
+    await eventually(() => expect(shown()).toMatch(/<ESC>\[3A\r<ESC>\[J/));
+    expect(shown()).not.toContain("Infinity");
   });
 
   test("with --json gives the item whenever its state changes", async () => {
