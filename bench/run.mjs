@@ -1,4 +1,4 @@
-/** `npm run bench -- <scenario>`: measures, prints, and with --keep writes bench/results and docs/benchmarks.md. */
+/** `npm run bench -- <scenario>`: measures, prints, and with --keep writes bench/results and the tables in docs. */
 import { parseArgs } from "node:util";
 import { backlog } from "./scenarios/backlog.mjs";
 import { cycle } from "./scenarios/cycle.mjs";
@@ -26,7 +26,9 @@ const scenario = SCENARIOS[name];
 if (name === "docs") {
   const { values } = parseArgs({ args: words, options: { check: { type: "boolean", default: false } } });
   if (!writeDocs(values) && values.check) {
-    process.stderr.write("docs/benchmarks.md does not show bench/results. Run: npm run bench -- docs\n");
+    process.stderr.write(
+      "docs/benchmarks.md or docs/scaling.md does not show bench/results. Run: npm run bench -- docs\n",
+    );
     process.exitCode = 1;
   }
 } else if (scenario === undefined) {

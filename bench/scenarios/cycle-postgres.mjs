@@ -12,6 +12,8 @@ import { verbs } from "./verbs.mjs";
 const DATABASE = "capstan";
 /** What Capstan is compared with: which of the raw cycles, with how many clients of pgbench. */
 const RAW = Object.keys(RAW_CYCLES).flatMap((cycle) => [16, 64].map((clients) => ({ cycle, clients })));
+/** For each server, before anything is measured. */
+const WARM_CYCLES = 3_000;
 const nameOf = ({ cycle, clients }) => `${cycle}, ${clients} clients`;
 
 export async function cyclePostgres(options, { repeats, ms, warmMs }) {
@@ -68,12 +70,14 @@ async function start(options, replicas, workers, kinds = ["cycle"], counting = f
   };
   for (const kind of kinds) await load.ask({ action: "open", name: kind, kind, target, count: workers });
   const ask = (name, round) => load.ask({ action: "round", name, options: round });
-  return { postgres, raw, load, ask, stop };
+  return { replicas, postgres, raw, load, ask, stop };
 }
 
-async function compare({ raw, load, ask }, workers, { repeats, ms, warmMs }) {
+async function compare({ replicas, raw, load, ask }, workers, { repeats, ms, warmMs }) {
   // The compiler of the JavaScript engine needs some thousand requests before a server runs at its own speed.
-  await ask("cycle", { warmMs: 4_000, ms: 1 });
+  for (let done = 0; done < replicas * WARM_CYCLES; ) {
+    done += (await ask("cycle", { warmMs: 0, ms: 1_000 })).cycles_with_warm_up;
+  }
   const rounds = [];
   const rates = Object.fromEntries(RAW.map((one) => [nameOf(one), []]));
   for (let repeat = 0; repeat < repeats; repeat++) {

@@ -1,37 +1,49 @@
-/** The tables in docs/benchmarks.md, written from the results that were kept: no figure there is typed. */
+/** The tables in the documentation, written from the results that were kept: no figure there is typed. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { backlogTable } from "../tables/backlog.mjs";
 import { cycleTable } from "../tables/cycle.mjs";
-import { cyclePostgresTable } from "../tables/cycle-postgres.mjs";
+import { cyclePostgresTable, databaseCostsTable } from "../tables/cycle-postgres.mjs";
 import { startTable } from "../tables/start.mjs";
 import { streamTable } from "../tables/stream.mjs";
 import { waitersTable } from "../tables/waiters.mjs";
 import { ROOT } from "./machine.mjs";
 import { keptResult } from "./results.mjs";
 
-const FILE = `${ROOT}docs/benchmarks.md`;
-const TABLES = {
-  cycle: cycleTable,
-  "cycle-postgres-1": cyclePostgresTable,
-  "cycle-postgres-3": cyclePostgresTable,
-  "backlog-postgres": backlogTable,
-  waiters: waitersTable,
-  stream: streamTable,
-  start: startTable,
+/** Whose result goes where. `of` is the result's name where it is not that of the place. */
+const PAGES = {
+  "docs/benchmarks.md": {
+    cycle: { render: cycleTable },
+    "cycle-postgres-1": { render: cyclePostgresTable },
+    "cycle-postgres-3": { render: cyclePostgresTable },
+    "backlog-postgres": { render: backlogTable },
+    waiters: { render: waitersTable },
+    stream: { render: streamTable },
+    start: { render: startTable },
+  },
+  "docs/scaling.md": {
+    "database-costs-1": { of: "cycle-postgres-1", render: databaseCostsTable },
+    "database-costs-3": { of: "cycle-postgres-3", render: databaseCostsTable },
+  },
 };
 
-/** Brings the page up to date. Returns whether it was. */
+/** Brings the pages up to date. Returns whether they were. */
 export function writeDocs({ check }) {
-  const current = readFileSync(FILE, "utf8");
+  const stale = Object.entries(PAGES).filter(([page, places]) => !writePage(page, places, check));
+  return stale.length === 0;
+}
+
+function writePage(name, places, check) {
+  const file = ROOT + name;
+  const current = readFileSync(file, "utf8");
   let page = current;
-  for (const [name, render] of Object.entries(TABLES)) {
-    const result = keptResult(name);
-    const body = result === undefined ? "Not measured yet." : `${render(result)}\n\n${origin(name, result)}`;
-    const marked = new RegExp(`(<!-- generated: ${name} -->\n).*?(<!-- end -->)`, "s");
-    if (!marked.test(page)) throw new Error(`docs/benchmarks.md has no place for the results of ${name}.`);
+  for (const [place, { of = place, render }] of Object.entries(places)) {
+    const result = keptResult(of);
+    const body = result === undefined ? "Not measured yet." : `${render(result)}\n\n${origin(of, result)}`;
+    const marked = new RegExp(`(<!-- generated: ${place} -->\n).*?(<!-- end -->)`, "s");
+    if (!marked.test(page)) throw new Error(`${name} has no place for ${place}.`);
     page = page.replace(marked, (_, begin, end) => `${begin}${body}\n${end}`);
   }
-  if (page !== current && !check) writeFileSync(FILE, page);
+  if (page !== current && !check) writeFileSync(file, page);
   return page === current;
 }
 

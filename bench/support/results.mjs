@@ -12,7 +12,7 @@ export function report(scenario, { kept_as: name = scenario, ...result }, { keep
   const whole = { scenario, ...circumstances(), ...result };
   if (!keep) {
     console.log(JSON.stringify(whole, undefined, 2));
-    console.log("Not kept. Run with --keep to write bench/results and docs/benchmarks.md.");
+    console.log("Not kept. Run with --keep to write bench/results and the tables in docs.");
     return;
   }
   mkdirSync(folder, { recursive: true });
