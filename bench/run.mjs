@@ -21,6 +21,9 @@ const usage = () =>
     "",
   ].join("\n");
 
+// Whatever was started is ended when this process exits, which a signal alone would not be.
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+
 const [name = "", ...words] = process.argv.slice(2);
 const scenario = SCENARIOS[name];
 if (name === "docs") {

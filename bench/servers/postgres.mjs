@@ -24,6 +24,9 @@ export async function startPostgres({ counting = false, settings: more = {} } = 
   const preload = counting ? { shared_preload_libraries: "pg_stat_statements" } : {};
   const settings = { ...SETTINGS, ...preload, ...more };
   const server = await PostgresServer.start({ settings });
+  // A run that fails or is interrupted leaves nothing behind.
+  const abandon = () => server.abandon();
+  process.once("exit", abandon);
   const client = new pg.Client({ connectionString: server.url() });
   client.on("error", () => undefined);
   await client.connect();
@@ -51,6 +54,7 @@ export async function startPostgres({ counting = false, settings: more = {} } = 
     async stop() {
       await client.end();
       await server.stop();
+      process.off("exit", abandon);
     },
   };
 }

@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { rmSync } from "node:fs";
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
@@ -116,6 +117,12 @@ export class PostgresServer {
   async stop(): Promise<void> {
     await this.halt("immediate");
     await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  /** For the end of the process that started it, which waits for nobody. */
+  abandon(): void {
+    this.#process?.kill("SIGQUIT");
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 
   get #data(): string {
