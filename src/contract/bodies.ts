@@ -173,7 +173,10 @@ export const createSessionBody = z.object({
   initial_events: z
     .array(event, "must be an array of events")
     .max(LIMITS.initialEvents, `may hold at most ${LIMITS.initialEvents} events`)
-    .meta({ description: "Sent with the creation; whatever their types, they give the session something to do." })
+    .meta({
+      description:
+        "Events of users, sent with the creation; whatever their types, they give the session something to do.",
+    })
     .optional(),
   resources: nothing("mount files on the worker's machine instead"),
   environment_variables: nothing("set them where the worker runs instead"),

@@ -120,6 +120,22 @@ test("events of the agent come only from the worker that holds the session", asy
   expect((await api.events(session.id)).filter(({ type }) => type === "agent.message")).toHaveLength(2);
 });
 
+test("a new session has no worker, so none of its initial events comes from one", async () => {
+  const environment = await environmentId();
+  const result = { type: "user.tool_result", tool_use_id: EVENT_ID, content: TEXT };
+  const client = (await api.token("client")).token;
+  for (const token of [undefined, client]) {
+    for (const events of [[REPLY], [MESSAGE, { type: "span.begin" }], [result, result]]) {
+      const body = { environment_id: environment, initial_events: events };
+      const created = await server.call("POST", "/sessions", { body, ...(token && { token }) });
+      expect(refused(created, 403, "permission_error").message).toContain(
+        `initial_events[${events.indexOf(MESSAGE) + 1}]`,
+      );
+    }
+  }
+  expect((await api.stats(environment)).depth).toBe(0);
+});
+
 test("a worker sends no events of users, and no call mixes in what its sender may not send", async () => {
   const environment = await environmentId();
   const { token } = await api.token("worker", environment);

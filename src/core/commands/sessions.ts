@@ -56,7 +56,7 @@ export const createSession = define<CreateSessionInput, SessionRecord>({
   },
 });
 
-export /** The agent as it is at this moment: later versions do not reach the session. */
+/** The agent as it is at this moment: later versions do not reach the session. */
 function snapshot(unit: Unit, { agentId, version }: AgentReference): Outcome<JsonObject> {
   const agent = findAgent(unit, agentId);
   if (agent.refused) return agent;

@@ -1,10 +1,16 @@
 import { acceptAgentReference, acceptEvent, acceptPage } from "../../contract/accept.ts";
 import { presentPage, presentSession } from "../../contract/present.ts";
+import { eventKind } from "../../core/event-types.ts";
 import { done, refuse } from "../../core/faults.ts";
 import type { SessionStatus } from "../../core/records.ts";
 import { answer, type Handler, sessionOf } from "./handler.ts";
 
 const createSession: Handler<"createSession"> = async ({ body, services: { store } }) => {
+  const foreign = body.initial_events?.findIndex(({ type }) => eventKind(type)?.sender === "worker") ?? -1;
+  if (foreign >= 0) {
+    const what = `initial_events[${foreign}], of type ${body.initial_events?.[foreign]?.type},`;
+    return refuse("forbidden", `${what} comes from the worker that holds a session, and a new session has none.`);
+  }
   const outcome = await store.execute("createSession", {
     environmentId: body.environment_id,
     agent: acceptAgentReference(body.agent),
