@@ -49,6 +49,8 @@ export class Authenticator {
   readonly #workTokens: WorkTokens;
   readonly #adminHash: string | undefined;
   readonly #known = new Map<string, Known>();
+  /** Questions to the store that are under way, by hash: the calls of a busy token ask it once, not each for itself. */
+  readonly #asking = new Map<string, Promise<Principal | undefined>>();
   #usedAt = new Map<string, Micros>();
 
   constructor(store: Store, workTokens: WorkTokens, adminToken: string | undefined) {
@@ -79,7 +81,17 @@ export class Authenticator {
   async fromStore(secret: string): Promise<Principal | undefined> {
     if (secret.length > MAX_TOKEN_CHARACTERS) return undefined;
     if (isWorkToken(secret)) return this.#ofHandOut(this.#workTokens.read(secret));
-    return this.#ofHash(hashSecret(secret));
+    return this.#askOnce(hashSecret(secret));
+  }
+
+  #askOnce(hashed: string): Promise<Principal | undefined> {
+    const asking = this.#asking.get(hashed);
+    if (asking !== undefined) return asking;
+    const asked = this.#ofHash(hashed).finally(() => {
+      if (this.#asking.get(hashed) === asked) this.#asking.delete(hashed);
+    });
+    this.#asking.set(hashed, asked);
+    return asked;
   }
 
   /** Whether a caller whose request goes on for long, such as a stream, may still have it. */
@@ -119,6 +131,7 @@ export class Authenticator {
   /** Forgets what it knows of a token, so that its revocation holds from the next call on. */
   forget(token: TokenRecord): void {
     this.#known.delete(token.hash);
+    this.#asking.delete(token.hash);
   }
 
   /** Writes when tokens were last used: once for all uses since the last time. */

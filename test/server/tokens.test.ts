@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import type { CreatedToken, List, Token } from "../../src/contract/shapes.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { Api, ok, refused } from "./support/api.ts";
+import { around } from "./support/stores.ts";
 
 let server: TestServer;
 let api: Api;
@@ -35,6 +36,23 @@ test("a token shows its secret once, when it is made", async () => {
   const listed = await list();
   expect(listed[0]).toEqual({ ...shown, revoked_at: null, last_used_at: null });
   expect(JSON.stringify(listed)).not.toContain(token);
+});
+
+test("many calls at once with a token that is not known yet ask the store for it once", async () => {
+  const calls: { findToken?: number } = {};
+  const found =
+    (original: (...values: unknown[]) => unknown) =>
+    async (...values: never[]) => {
+      calls.findToken = (calls.findToken ?? 0) + 1;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      return original(...values);
+    };
+  const slow = await startTestServer({ wrapStore: (store) => around(store, { findToken: found }) });
+  onTestFinished(() => slow.stop());
+  const { token } = await new Api(slow).token("client");
+  const asked = Array.from({ length: 20 }, () => slow.call("GET", "/sessions", { token, replica: 0 }));
+  for (const answer of await Promise.all(asked)) ok(answer);
+  expect(calls.findToken).toBe(1);
 });
 
 test.each(["admin", "client"])("a token of role %s is bound to no environment", async (role) => {
