@@ -27,6 +27,9 @@ export interface HintsOptions {
 const HELLO_MS = 5_000;
 const GONE_MS = 16_000;
 
+/** A transaction that notifies writes to the log; that nobody waits for it costs at most a hint. */
+const NOTIFY = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)";
+
 /**
  * What servers tell each other about their commits, so that waiters need not ask: hints only. They are sent after the
  * commit and outside of its transaction, because a NOTIFY inside makes commits queue behind each other; and only while
@@ -101,7 +104,7 @@ export class Hints {
 
   async #notify(payload: string): Promise<void> {
     try {
-      await this.#options.query("SELECT pg_notify($1, $2)", [this.#channel, payload]);
+      await this.#options.query(NOTIFY, [this.#channel, payload]);
     } catch {
       // The others find out by their safety poll.
     }
