@@ -33,7 +33,12 @@ export async function startEntrance(targets, port) {
   }
 
   await new Promise((resolve, reject) => {
-    server.once("error", reject);
+    server.once("error", (error) => {
+      const isTaken = error.code === "EADDRINUSE";
+      reject(
+        isTaken ? new Error(`Port ${port} is taken. Name another one: npm run three-replicas -- --port 9000`) : error,
+      );
+    });
     server.listen(port, "127.0.0.1", resolve);
   });
   const stop = async () => {
