@@ -8,7 +8,7 @@ const MESSAGE = { type: "user.message", content: [{ type: "text", text: "Do it."
 const PARKED_MS = 300;
 /** The routine look of a server that believes that it listens comes every 5 s. */
 const ROUTINE_MS = 5_000;
-const SLACK_MS = 3_000;
+const SLACK_MS = 15_000;
 
 /** A poll that waits on one server, and a session that is made on the other one after the line was cut. */
 export async function wakeByRoutine(deaf: string, other: string, cut: () => void): Promise<void> {
