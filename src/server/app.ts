@@ -94,6 +94,8 @@ export function createApp(parts: AppParts): FastifyInstance {
   app.addHook("onRequest", arrive(parts.draining));
   // Not when the answer is through: that would cost two listeners on every response.
   app.addHook("onSend", (request, reply, _payload, done) => {
+    // A connection kept for a next request, which would be refused, would hold up the end of the server.
+    if (parts.draining() && request.raw.complete) reply.header("connection", "close");
     // Whoever has hung up gets no answer.
     if (!request.raw.socket.destroyed) answered(request, reply.statusCode);
     done();
