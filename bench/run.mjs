@@ -1,6 +1,7 @@
 /** `npm run bench -- <scenario>`: measures, prints, and with --keep writes bench/results and the tables in docs. */
 import { parseArgs } from "node:util";
 import { backlog } from "./scenarios/backlog.mjs";
+import { costs } from "./scenarios/costs.mjs";
 import { cycle } from "./scenarios/cycle.mjs";
 import { start } from "./scenarios/start.mjs";
 import { stream } from "./scenarios/stream.mjs";
@@ -8,7 +9,7 @@ import { waiters } from "./scenarios/waiters.mjs";
 import { writeDocs } from "./support/docs.mjs";
 import { report } from "./support/results.mjs";
 
-const SCENARIOS = { cycle, backlog, waiters, stream, start };
+const SCENARIOS = { cycle, costs, backlog, waiters, stream, start };
 
 const usage = () =>
   [

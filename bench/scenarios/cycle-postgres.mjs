@@ -3,13 +3,12 @@
  * database server, in turn. Nothing is pinned: servers, database and load share the machine's cores, in both.
  */
 import { prepareRaw, RAW_CYCLES, rawCycles, requirePgbench } from "../raw/pgbench.mjs";
-import { DURABILITY, startPostgres, statementCalls, walBytes } from "../servers/postgres.mjs";
-import { startLoad } from "../support/load.mjs";
-import { newToken, prepareQueue, startCapstan } from "../support/servers.mjs";
-import { round, summary } from "../support/statistics.mjs";
+import { DURABILITY } from "../servers/postgres.mjs";
+import { summary } from "../support/statistics.mjs";
+import { measureCosts } from "./costs.mjs";
+import { startPlace } from "./postgres-place.mjs";
 import { verbs } from "./verbs.mjs";
 
-const DATABASE = "capstan";
 /** What Capstan is compared with: which of the raw cycles, with how many clients of pgbench. */
 const RAW = Object.keys(RAW_CYCLES).flatMap((cycle) => [16, 64].map((clients) => ({ cycle, clients })));
 /** For each server, before anything is measured. */
@@ -22,10 +21,11 @@ export async function cyclePostgres(options, { repeats, ms, warmMs }) {
   const rows = [];
   let version;
   for (const workers of options.workers.split(",").map(Number)) {
-    const place = await start(options, replicas, workers);
+    const place = await startPlace(options, { replicas, workers });
     try {
+      const raw = await prepareRaw(place.postgres, options);
       version = place.postgres.version;
-      rows.push(await compare(place, workers, { repeats, ms, warmMs }));
+      rows.push(await compare({ ...place, raw }, workers, { repeats, ms, warmMs }));
       console.log(oneLine(rows.at(-1)));
     } finally {
       await place.stop();
@@ -41,36 +41,8 @@ export async function cyclePostgres(options, { repeats, ms, warmMs }) {
     repeats,
     seconds_per_repeat: ms / 1_000,
     rows,
-    costs: await costs(options, replicas),
+    costs: (await measureCosts(options)).rows,
   };
-}
-
-/** Servers over a database of their own, and the load in front of them. */
-async function start(options, replicas, workers, kinds = ["cycle"], counting = false) {
-  const postgres = await startPostgres({ counting });
-  const databaseUrl = await postgres.createDatabase(DATABASE);
-  const raw = counting ? undefined : await prepareRaw(postgres, options);
-  const adminToken = newToken();
-  const servers = [];
-  for (let index = 0; index < replicas; index++) {
-    servers.push(await startCapstan({ ...options, databaseUrl, adminToken, core: null }));
-  }
-  const load = startLoad({ core: null });
-  const stop = async () => {
-    await load.stop();
-    for (const server of servers) await server.stop();
-    await postgres.stop();
-  };
-  const queue = await prepareQueue(servers[0]);
-  const target = {
-    urls: servers.map(({ url }) => url),
-    pids: servers.map(({ pid }) => pid),
-    databasePid: postgres.pid,
-    queue,
-  };
-  for (const kind of kinds) await load.ask({ action: "open", name: kind, kind, target, count: workers });
-  const ask = (name, round) => load.ask({ action: "round", name, options: round });
-  return { replicas, postgres, raw, load, ask, stop };
 }
 
 async function compare({ replicas, raw, load, ask }, workers, { repeats, ms, warmMs }) {
@@ -101,36 +73,6 @@ async function compare({ replicas, raw, load, ask }, workers, { repeats, ms, war
     load_cpu_share: of("load_cpu_share"),
     verbs_ms: verbs(rounds),
     audit,
-  };
-}
-
-/** What a cycle and a heartbeat cost the database: by counting, so in a run of its own that takes no times. */
-async function costs(options, replicas) {
-  const rows = [];
-  for (const workers of options.workers.split(",").map(Number)) {
-    const place = await start(options, replicas, workers, ["cycle", "beats"], true);
-    try {
-      const cycle = await cost(place, "cycle", "cycles_with_warm_up");
-      const beat = await cost(place, "beats", "beats");
-      rows.push({ workers, cycle, heartbeat: beat });
-    } finally {
-      await place.stop();
-    }
-  }
-  return rows;
-}
-
-async function cost({ postgres, ask }, name, unit) {
-  // Whatever pages a checkpoint makes the log hold whole are in it before the count begins.
-  await postgres.sql("CHECKPOINT");
-  await ask(name, { warmMs: 0, ms: 2_000 });
-  const before = [await walBytes(postgres), await statementCalls(postgres, DATABASE)];
-  const { [unit]: units } = await ask(name, { warmMs: 0, ms: 4_000 });
-  const after = [await walBytes(postgres), await statementCalls(postgres, DATABASE)];
-  return {
-    counted: units,
-    wal_bytes: round((after[0] - before[0]) / units),
-    statements: round((after[1] - before[1]) / units),
   };
 }
 

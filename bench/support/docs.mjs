@@ -1,8 +1,9 @@
 /** The tables in the documentation, written from the results that were kept: no figure there is typed. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { backlogTable } from "../tables/backlog.mjs";
+import { costsTable } from "../tables/costs.mjs";
 import { cycleTable } from "../tables/cycle.mjs";
-import { cyclePostgresTable, databaseCostsTable } from "../tables/cycle-postgres.mjs";
+import { cyclePostgresTable } from "../tables/cycle-postgres.mjs";
 import { startTable } from "../tables/start.mjs";
 import { streamTable } from "../tables/stream.mjs";
 import { waitersTable } from "../tables/waiters.mjs";
@@ -21,8 +22,8 @@ const PAGES = {
     start: { render: startTable },
   },
   "docs/scaling.md": {
-    "database-costs-1": { of: "cycle-postgres-1", render: databaseCostsTable },
-    "database-costs-3": { of: "cycle-postgres-3", render: databaseCostsTable },
+    "costs-postgres-1": { render: costsTable },
+    "costs-postgres-3": { render: costsTable },
   },
 };
 

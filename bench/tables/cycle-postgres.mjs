@@ -25,31 +25,6 @@ export function cyclePostgresTable({ rows }) {
   ].join("\n\n");
 }
 
-/** Heartbeats per second of a thousand running turns: one each third of the default TTL of 60 s. */
-const BEATS_PER_SECOND = 50;
-
-export function databaseCostsTable({ replicas, costs }) {
-  const head = [
-    replicas === 1 ? "One server" : `${replicas} servers`,
-    "Statements per cycle",
-    "WAL bytes per cycle",
-    "Statements per heartbeat",
-    "WAL bytes per heartbeat",
-    "A thousand running turns, WAL bytes/s",
-  ];
-  return table(
-    head,
-    costs.map(({ workers, cycle, heartbeat }) => [
-      `${workers} workers at full speed`,
-      short(cycle.statements),
-      count(cycle.wal_bytes),
-      short(heartbeat.statements),
-      count(heartbeat.wal_bytes),
-      count(heartbeat.wal_bytes * BEATS_PER_SECOND),
-    ]),
-  );
-}
-
 const rates = (rows, name) => rows.map(({ raw }) => count(raw[name].cycles_per_second.median)).join(" and ");
 
 function audits(rows) {

@@ -1,0 +1,39 @@
+/** Capstan on PostgreSQL as the benchmarks use it: nothing is pinned, for three kinds of processes share the cores. */
+import { startPostgres } from "../servers/postgres.mjs";
+import { startLoad } from "../support/load.mjs";
+import { newToken, prepareQueue, startCapstan } from "../support/servers.mjs";
+
+export const DATABASE = "capstan";
+
+/**
+ * Starts servers over a database of their own, and the load in front of them.
+ *
+ * @param options those of the command line
+ * @param kinds of load, each with this many workers
+ * @param counting statements are counted
+ */
+export async function startPlace(options, { replicas, workers, kinds = ["cycle"], counting = false }) {
+  const postgres = await startPostgres({ counting });
+  const databaseUrl = await postgres.createDatabase(DATABASE);
+  const adminToken = newToken();
+  const servers = [];
+  for (let index = 0; index < replicas; index++) {
+    servers.push(await startCapstan({ ...options, databaseUrl, adminToken, core: null }));
+  }
+  const load = startLoad({ core: null });
+  const stop = async () => {
+    await load.stop();
+    for (const server of servers) await server.stop();
+    await postgres.stop();
+  };
+  const queue = await prepareQueue(servers[0]);
+  const target = {
+    urls: servers.map(({ url }) => url),
+    pids: servers.map(({ pid }) => pid),
+    databasePid: postgres.pid,
+    queue,
+  };
+  for (const kind of kinds) await load.ask({ action: "open", name: kind, kind, target, count: workers });
+  const ask = (name, round) => load.ask({ action: "round", name, options: round });
+  return { replicas, postgres, load, ask, stop };
+}
