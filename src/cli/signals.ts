@@ -1,26 +1,54 @@
+import { takeNpmLaunch } from "../config/environment.ts";
 import { EXIT_CODES, type ExitName } from "./exit-codes.ts";
 
 export type StopSignal = "SIGINT" | "SIGTERM";
 
 /**
+ * Between npm and this process stands a shell. One that replaces itself by us passes a Ctrl-C of the terminal on a second
+ * time; one that does not dies of npm's SIGTERM without passing it on, and we would go on unowned.
+ */
+const underNpm = takeNpmLaunch();
+const SAME_SIGNAL_MS = 500;
+const PARENT_CHECK_MS = 250;
+
+/**
  * Hears the signals that ask a process to end. The first one is the command's to answer; the second one means that
- * someone has waited long enough.
+ * someone has waited long enough. The end of an npm that started us counts as a first SIGTERM.
  *
  * @returns the way to stop hearing.
  */
 export function onStopSignals(first: (signal: StopSignal) => void, second: (signal: StopSignal) => void = exitNow) {
-  let heard = false;
+  let lastAt: number | undefined;
   const hear = (signal: StopSignal) => {
-    if (heard) return second(signal);
-    heard = true;
-    first(signal);
+    const now = performance.now();
+    const repeat = underNpm && lastAt !== undefined && now - lastAt < SAME_SIGNAL_MS;
+    if (repeat) return;
+    const answer = lastAt === undefined ? first : second;
+    lastAt = now;
+    answer(signal);
   };
+  const deafToParent = underNpm
+    ? onParentEnd(() => {
+        if (lastAt === undefined) hear("SIGTERM");
+      })
+    : undefined;
   process.on("SIGINT", hear);
   process.on("SIGTERM", hear);
   return () => {
+    deafToParent?.();
     process.off("SIGINT", hear);
     process.off("SIGTERM", hear);
   };
+}
+
+function onParentEnd(ended: () => void): () => void {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    ended();
+  }, PARENT_CHECK_MS).unref();
+  return () => clearInterval(timer);
 }
 
 export const signalExit = (signal: StopSignal): ExitName => (signal === "SIGINT" ? "interrupted" : "terminated");
