@@ -5,7 +5,7 @@ const BEATS_PER_SECOND = 50;
 
 export function costsTable({ replicas, rows }) {
   const head = [
-    replicas === 1 ? "One server" : `${replicas} servers`,
+    `${replicas === 1 ? "One server" : `${replicas} servers`}, workers at once`,
     "Statements per cycle",
     "WAL bytes per cycle",
     "Statements per heartbeat",
@@ -15,7 +15,7 @@ export function costsTable({ replicas, rows }) {
   return table(
     head,
     rows.map(({ workers, cycle, heartbeat }) => [
-      `${workers} workers at once`,
+      workers,
       short(cycle.statements),
       count(cycle.wal_bytes),
       short(heartbeat.statements),
