@@ -127,7 +127,7 @@ const refused = day(
 const READERS = 60;
 const exhausted = day(
   "a server's connections are exhausted",
-  `a pool of 3 connections, ${READERS} readers at once, and a table that nobody may read for 4 s`,
+  `a pool of 3 connections, ${READERS} readers besides the load at once, and a table that nobody may read for 4 s; they get 200, or 503 with retry-after`,
   ({ appUrl }) => [inProcess({ url: appUrl, poolSize: 3, maxWaitingReads: 20 })],
   async ({ replicas }, { url }) => {
     const operator = await connected(url);
