@@ -8,9 +8,10 @@ import Fastify, {
 } from "fastify";
 import { LIMITS } from "../contract/limits.ts";
 import { BASE_PATH, OPERATION_NAMES, OPERATIONS, type Operation, type OperationName } from "../contract/operations.ts";
-import { type Fault, FaultError, type Outcome, type Refused, refuse } from "../core/faults.ts";
+import { type Fault, FaultError, type Outcome, type Refused } from "../core/faults.ts";
 import { StoreUnavailable } from "../storage/store.ts";
 import { denied, deniedSession } from "./access.ts";
+import { authenticate } from "./admission.ts";
 import { sendFault, sendJson } from "./answers.ts";
 import { callerOf } from "./caller.ts";
 import { answerClientError } from "./client-errors.ts";
@@ -21,7 +22,7 @@ import type { Logger, Logs } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { ServerLimits } from "./options.ts";
 import { type ParsedRequest, requestParser } from "./requests.ts";
-import { bearerToken, type Principal } from "./tokens.ts";
+import type { Principal } from "./tokens.ts";
 
 export interface AppParts {
   readonly services: Services;
@@ -62,6 +63,8 @@ const DRAINING: Fault = {
   retryAfterSeconds: 1,
 };
 
+const NO_HOST: Fault = { kind: "invalid_request", message: "An HTTP/1.1 request has a Host header. Send one." };
+
 /** The HTTP surface: one route for each row of the operations table. */
 export function createApp(parts: AppParts): FastifyInstance {
   const { limits } = parts;
@@ -76,22 +79,27 @@ export function createApp(parts: AppParts): FastifyInstance {
     forceCloseConnections: "idle",
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     requestTimeout: limits.requestTimeoutMs,
-    http: { maxHeaderSize: limits.maxHeaderBytes, headersTimeout: limits.headersTimeoutMs },
+    // Node's own answer to a request without a Host has no body; arrive() gives the one that all errors have.
+    http: { maxHeaderSize: limits.maxHeaderBytes, headersTimeout: limits.headersTimeoutMs, requireHostHeader: false },
     routerOptions: { maxParamLength: limits.maxHeaderBytes },
     clientErrorHandler: answerClientError,
     frameworkErrors: (_error, request, reply) => {
       // No hook has run for this request.
       reply.header("x-request-id", request.id);
-      sendFault(reply as FastifyReply, request.id, { kind: "not_found", message: "This path does not exist." });
+      const missing: Fault = { kind: "not_found", message: "This path does not exist." };
+      const answer = (fault: Fault) => sendFault(reply as FastifyReply, request.id, fault);
+      afterToken(parts, request as FastifyRequest, () => answer(missing), answer);
     },
   });
+  // Node's own answer would be an empty 417; an expectation that nobody knows may as well be ignored.
+  app.server.on("checkExpectation", (request, response) => app.server.emit("request", request, response));
   app.server.maxConnections = limits.maxConnections;
   app.decorateRequest("principal", undefined);
   app.decorateRequest("operation", "other");
   app.decorateRequest("receivedAt", 0);
   acceptAnyBody(app, limits.maxJsonDepth);
   const answered = observer(parts);
-  app.addHook("onRequest", arrive(parts.draining));
+  app.addHook("onRequest", arrive(parts));
   // Not when the answer is through: that would cost two listeners on every response.
   app.addHook("onSend", (request, reply, _payload, done) => {
     // A connection kept for a next request, which would be refused, would hold up the end of the server.
@@ -131,18 +139,33 @@ function acceptAnyBody(app: FastifyInstance, maxDepth: number): void {
   });
 }
 
-function arrive(draining: () => boolean): onRequestHookHandler {
+function arrive(parts: AppParts): onRequestHookHandler {
   return (request, reply, done) => {
     request.receivedAt = performance.now();
     const { headers } = request;
     // A type that is no type would be refused before a parser is asked.
     if (headers["content-type"] !== undefined) headers["content-type"] = "application/json";
     reply.header("x-request-id", request.id);
-    if (draining() && request.url.startsWith(BASE_PATH)) {
+    if (headers.host === undefined && request.raw.httpVersion === "1.1") sendFault(reply, request.id, NO_HOST);
+    else if (parts.draining() && request.url.startsWith(BASE_PATH)) {
       reply.header("connection", "close");
       sendFault(reply, request.id, DRAINING);
-    } else done();
+    } else if (request.is404) afterToken(parts, request, done, (fault) => sendFault(reply, request.id, fault));
+    else done();
   };
+}
+
+/** Below the base path no token is a 401 whatever else is wrong, also where there is nothing. */
+function afterToken(
+  { services, logs }: AppParts,
+  request: FastifyRequest,
+  next: () => void,
+  answer: (fault: Fault) => void,
+): void {
+  const settle = (refused: Refused | undefined): void => (refused === undefined ? next() : answer(refused.refused));
+  const refused = request.url.startsWith(`${BASE_PATH}/`) ? authenticate(services.tokens, request) : undefined;
+  if (refused instanceof Promise) refused.then(settle).catch((error) => answer(faultOf(error, request, logs.log)));
+  else settle(refused);
 }
 
 /** Called for each request once its answer is there: what is counted and logged of it. */
@@ -206,17 +229,13 @@ function addRoute(
 
   /** 401 and 403, before the body is read. A promise only where the store has to be asked, which is seldom. */
   function admit(request: FastifyRequest): undefined | Refused | Promise<Refused | undefined> {
-    const secret = bearerToken(request.headers.authorization);
-    if (secret === undefined) return unauthenticated(request);
-    const principal = services.tokens.fromMemory(secret);
-    if (principal !== undefined) return admitAs(principal, request);
-    return services.tokens
-      .fromStore(secret)
-      .then((found) => (found === undefined ? unauthenticated(request) : admitAs(found, request)));
+    const refused = authenticate(services.tokens, request);
+    if (refused instanceof Promise) return refused.then((late) => late ?? allow(request));
+    return refused ?? allow(request);
   }
 
-  function admitAs(principal: Principal, request: FastifyRequest): undefined | Refused | Promise<Refused | undefined> {
-    request.principal = principal;
+  function allow(request: FastifyRequest): undefined | Refused | Promise<Refused | undefined> {
+    const principal = request.principal as Principal;
     const path = pathOf(request);
     return denied(operation, principal, path) ?? deniedSession(services.store, principal, path.session_id);
   }
@@ -250,18 +269,6 @@ function pathWithoutQuery({ url }: FastifyRequest): string {
 }
 
 const pathOf = (request: FastifyRequest): Record<string, string> => request.params as Record<string, string>;
-
-function unauthenticated(request: FastifyRequest) {
-  const header = request.headers.authorization;
-  if (header === undefined) {
-    const hint = request.headers["x-api-key"] === undefined ? "" : " An x-api-key is not accepted.";
-    return refuse("unauthenticated", `Send a token as "Authorization: Bearer …".${hint}`);
-  }
-  return refuse(
-    "unauthenticated",
-    "This token is not valid: malformed, unknown, expired or revoked. Ask an admin for a new one.",
-  );
-}
 
 /** What went wrong, as a fault. Whatever is not known by name is a 500 that tells nothing and is logged in full. */
 function faultOf(error: unknown, request: FastifyRequest, log: Logger): Fault {

@@ -147,18 +147,47 @@ test.each([
   expectFault(await raw(head("GET", BASE_PATH + path, authorization())), 404, "not_found_error");
 });
 
-test("unknown paths and methods are a 404 that names them, with or without a token", async () => {
-  for (const [method, path] of [
-    ["GET", "/unheard_of"],
-    ["PUT", "/environments"],
-    ["PATCH", "/sessions"],
-    ["OPTIONS", "/environments"],
-  ] as const) {
-    for (const token of [null, server.adminToken]) {
-      const fault = refused(await server.call(method, path, { token }), 404, "not_found_error");
-      expect(fault.message).toContain(`${method} ${BASE_PATH}${path}`);
+const NOWHERE = [
+  ["GET", "/unheard_of"],
+  ["PUT", "/environments"],
+  ["PATCH", "/sessions"],
+  ["OPTIONS", "/environments"],
+  ["GET", "//environments"],
+] as const;
+
+test.each(NOWHERE)(
+  "%s %s does not exist: a 404 that names it, and a 401 for who has no token",
+  async (method, path) => {
+    const valid = (await api.token("client")).token;
+    const fault = refused(await server.call(method, path, { token: valid }), 404, "not_found_error");
+    expect(fault.message).toContain(`${method} ${BASE_PATH}${path}`);
+    for (const token of [null, "cpt_unknown"]) {
+      refused(await server.call(method, path, { token }), 401, "authentication_error");
     }
+  },
+);
+
+test("outside of the base path a 404 needs no token", async () => {
+  for (const path of ["/", "/v1/environments", "/api/v1/cloud", "/api/v1/clouds/x"]) {
+    refused(await server.fetch("GET", path), 404, "not_found_error");
   }
+});
+
+test("a malformed path is a 401 for who has no token", async () => {
+  expectFault(await raw(head("GET", `${BASE_PATH}/sessions/%zz`)), 401, "authentication_error");
+  const unknown = { authorization: "Bearer cpt_unknown" };
+  expectFault(await raw(head("GET", `${BASE_PATH}/sessions/%zz`, unknown)), 401, "authentication_error");
+});
+
+test("HTTP/1.1 without a Host is a 400 with the shape of every error, HTTP/1.0 needs none", async () => {
+  const lines = `authorization: Bearer ${server.adminToken}\r\nconnection: close\r\n\r\n`;
+  expectFault(await raw(`GET ${BASE_PATH}/environments HTTP/1.1\r\n${lines}`), 400, "invalid_request_error");
+  expect((await raw(`GET ${BASE_PATH}/environments HTTP/1.0\r\n${lines}`)).status).toBe(200);
+});
+
+test("an expectation that nobody knows is ignored", async () => {
+  const target = `${BASE_PATH}/environments?limit=0`;
+  expectFault(await raw(head("GET", target, { ...authorization(), expect: "wonders" })), 400, "invalid_request_error");
 });
 
 test("HEAD on a poll hands nothing out", async () => {
@@ -170,7 +199,7 @@ test("HEAD on a poll hands nothing out", async () => {
 });
 
 test.each(["a", "req_01-x.y:z/=", "~".repeat(128)])("the caller's request id %s comes back", async (id) => {
-  for (const path of ["/environments", "/unheard_of"]) {
+  for (const path of ["/environments", "/unheard_of", "/sessions/%zz"]) {
     const answer = await server.call("GET", path, { token: null, headers: { "x-request-id": id } });
     expect(answer.headers.get("x-request-id")).toBe(id);
     expect(answer.body.request_id).toBe(id);
