@@ -6,11 +6,14 @@ import { LIMITS } from "./limits.ts";
 import { bodyId, bodyInteger, metadata, metadataPatch, text } from "./parameters.ts";
 
 const queueConfig = z
-  .object({
-    max_attempts: bodyInteger(LIMITS.queue.maxAttempts).optional(),
-    drain_seconds: bodyInteger(LIMITS.queue.drainSeconds).optional(),
-    start_seconds: bodyInteger(LIMITS.queue.startSeconds).optional(),
-  })
+  .object(
+    {
+      max_attempts: bodyInteger(LIMITS.queue.maxAttempts).optional(),
+      drain_seconds: bodyInteger(LIMITS.queue.drainSeconds).optional(),
+      start_seconds: bodyInteger(LIMITS.queue.startSeconds).optional(),
+    },
+    "must be an object",
+  )
   .meta({
     description: `Defaults: max_attempts ${LIMITS.queue.maxAttempts.default} (0: no limit), drain_seconds ${LIMITS.queue.drainSeconds.default}, start_seconds ${LIMITS.queue.startSeconds.default}.`,
   });
@@ -32,9 +35,13 @@ export const environmentConfig = z.discriminatedUnion("type", [selfHosted, cloud
 });
 export type EnvironmentConfigBody = z.output<typeof environmentConfig>;
 
-/** One without a type is of the environment's own type, and is judged when that is known. */
+/**
+ * One without a type is of the environment's own type, and is judged when that is known. An empty one is refused: since a
+ * config is replaced as a whole, it would erase the old one without naming anything.
+ */
 const configChange = z
   .looseObject({ type: z.string().optional() }, "must be an object")
+  .refine((value) => Object.keys(value).length > 0, "must not be empty; leave it out to keep it as it is")
   .superRefine((value, context) => {
     if (value.type === undefined) return;
     for (const { path, message } of environmentConfig.safeParse(value).error?.issues ?? []) {

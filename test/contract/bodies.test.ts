@@ -114,7 +114,7 @@ describe("the config of an environment", () => {
     expect([update({ type: "self_hosted" }), update({ queue: {} })]).toEqual([undefined, undefined]);
     expect(update({ type: "local" })).toBe("config.type");
     expect(update({ type: "self_hosted", queue: { max_attempts: -1 } })).toBe("config.queue.max_attempts");
-    for (const value of NO_OBJECTS) expect(update(value)).toBe("config");
+    for (const value of [...NO_OBJECTS, {}]) expect(update(value)).toBe("config");
   });
 });
 

@@ -69,6 +69,11 @@ test("the type of an environment cannot change; the rest of its config can", asy
   expect(refused(await update(made.id, { config: { queue: { start_seconds: 0 } } }), 400).param).toBe(
     "config.queue.start_seconds",
   );
+  expect(refused(await update(made.id, { config: {} }), 400).message).toBe(
+    "config must not be empty; leave it out to keep it as it is.",
+  );
+  expect(refused(await update(made.id, { config: { queue: 5 } }), 400).message).toBe("config.queue must be an object.");
+  expect(ok(await read(made.id)).config).toMatchObject(config);
   const cloud = ok(await create({}));
   expect(refused(await update(cloud.id, { config: SELF_HOSTED }), 400).param).toBe("config.type");
 });
