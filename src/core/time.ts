@@ -19,7 +19,7 @@ export function formatTime(at: Micros): string {
   return `${lastSecondText}${String(at - second * MICROS_PER_SECOND + MICROS_PER_SECOND).slice(1)}Z`;
 }
 
-const RFC_3339 = /^(\d{4}-\d{2}-\d{2})[Tt]((?:[01]\d|2[0-3]):\d{2}:\d{2})(?:\.(\d{1,12}))?([Zz]|[+-]\d{2}:\d{2})$/;
+const RFC_3339 = /^(\d{4}-\d{2}-\d{2})[Tt]((?:[01]\d|2[0-3]):\d{2}:\d{2})(?:\.(\d+))?([Zz]|[+-]\d{2}:\d{2})$/;
 
 /**
  * Reads any RFC 3339 time. Digits finer than a microsecond are kept as a fraction, so that a value that is not exactly
