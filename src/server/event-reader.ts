@@ -43,7 +43,10 @@ export class EventReader {
     this.#keepAliveMs = options.keepAliveMs;
     this.#stallMs = options.stallMs;
     this.#commentAt = performance.now() + options.keepAliveMs;
+    // Not in chunks, of which each write would be three: the stream ends with its connection.
+    response.removeHeader("transfer-encoding");
     response.writeHead(200, {
+      connection: "close",
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-store",
       "x-accel-buffering": "no",

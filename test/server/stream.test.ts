@@ -31,7 +31,9 @@ test("a stream is server-sent events that nobody may keep or hold back", async (
     "cache-control": "no-store",
     "x-accel-buffering": "no",
     "x-request-id": "mine",
+    connection: "close",
   });
+  expect(stream.headers).not.toHaveProperty("transfer-encoding");
   await eventually(() => expect(stream.text()).toBe("retry: 1000\n\n"));
 });
 

@@ -108,7 +108,8 @@ export async function openStream(
     listen,
     cutOff: () =>
       eventually(() => {
-        if (over) return;
+        // What has come and nobody reads keeps the response open after its connection.
+        if (over || response.socket.destroyed) return;
         // A connection that is not read hears of its end only when it writes; between requests, this means nothing.
         response.socket.write("\r\n");
         throw new Error("The connection stands.");
