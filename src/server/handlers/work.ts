@@ -3,11 +3,9 @@ import { presentHeartbeat, presentPage, presentStats, presentWork } from "../../
 import { noSuchWork } from "../../core/commands/command.ts";
 import { done } from "../../core/faults.ts";
 import { clampTtlSeconds, DEFAULT_RECLAIM_MS } from "../../core/lease.ts";
+import { notePolling, POLLING_WITHIN_MS } from "../poll-notes.ts";
 import type { Principal } from "../tokens.ts";
 import { answer, type Handler, queueOf } from "./handler.ts";
-
-/** A worker that has not polled for this long does not count as polling. */
-const POLLING_WITHIN_MS = 30_000;
 
 /** Spread last where it is used: on Node 20 each property that follows a spread costs most of a microsecond. */
 const target = (path: { readonly environment_id: string; readonly work_id: string }, principal: Principal) => ({
@@ -19,11 +17,13 @@ const target = (path: { readonly environment_id: string; readonly work_id: strin
 const pollWork: Handler<"pollWork"> = async ({ path, query, headers, services, caller, setHeader }) => {
   const environmentId = path.environment_id;
   const workerId = headers["worker-id"] ?? null;
-  if (workerId !== null) services.store.notePoll(environmentId, workerId);
   if (headers.prefer !== undefined) setHeader("preference-applied", `wait=${headers.prefer}`);
   const waitMs = Math.max(query.block_ms ?? 0, (headers.prefer ?? 0) * 1_000);
   const reclaimOlderThanMs = query.reclaim_older_than_ms ?? DEFAULT_RECLAIM_MS;
-  const polled = await services.waitingRoom.poll({ environmentId, workerId, reclaimOlderThanMs, waitMs }, caller);
+  const answered = notePolling(services.store, environmentId, workerId, waitMs);
+  const polled = await services.waitingRoom
+    .poll({ environmentId, workerId, reclaimOlderThanMs, waitMs }, caller)
+    .finally(answered);
   return answer(polled, (item) => {
     if (item === null) return null;
     setHeader("work-token", services.workTokens.issue(item));
