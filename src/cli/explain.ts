@@ -58,7 +58,7 @@ function hintFor(error: ApiError, spec: AnyCommand | undefined): string | undefi
     case 401:
       return "Set CAPSTAN_TOKEN to a valid token; `capstan token create` makes one with an admin token.";
     case 403:
-      return `Use a token with the role ${rolesFor(spec).join(" or ")}; \`capstan doctor\` shows the role of the one in use.`;
+      return whichToken(error.message, rolesFor(spec));
     case 404:
     case 409:
     case 412:
@@ -69,6 +69,17 @@ function hintFor(error: ApiError, spec: AnyCommand | undefined): string | undefi
     default:
       return `The server's log says more about request ${error.requestId}.`;
   }
+}
+
+/** A 403 that is not about the role is about what a worker token is bound to, or what it may send. */
+function whichToken(message: string, roles: readonly string[]): string {
+  const aboutRole = message.startsWith("This needs a token of role");
+  const named = (aboutRole ? roles : roles.filter((role) => role !== "worker")).join(" or ");
+  const bound = !aboutRole && roles.includes("worker") && message.includes("environment");
+  const use = bound
+    ? `a worker token of the environment that is meant, or one with the role ${named}`
+    : `a token with the role ${named}`;
+  return `Use ${use}; \`capstan doctor\` shows the role of the one in use.`;
 }
 
 /** The roles with which everything that the command calls is allowed. */

@@ -12,14 +12,21 @@ export function denied(
   const { role } = principal;
   if (role === "admin") return undefined;
   if (!operation.roles.includes(role)) {
-    const allowed = ["admin", ...operation.roles].join(" or ");
-    return refuse("forbidden", `This needs a token of role ${allowed}; yours has role ${role}.`);
+    return refuse(
+      "forbidden",
+      `This needs ${allowed(operation)}; yours ${role === "hand_out" ? "is a Work-Token" : `has role ${role}`}.`,
+    );
   }
   if (role === "hand_out") return deniedHandOut(principal, path);
   if (role !== "worker" || path.environment_id === undefined || path.environment_id === principal.environmentId) {
     return undefined;
   }
   return refuse("forbidden", "This worker token is bound to another environment.");
+}
+
+function allowed({ roles }: Operation): string {
+  const named = ["admin", ...roles.filter((role) => role !== "hand_out")].join(" or ");
+  return `a token of role ${named}${roles.includes("hand_out") ? ", or the Work-Token of the item" : ""}`;
 }
 
 /** A Work-Token reaches its item and the session of that, nothing else. */

@@ -30,6 +30,21 @@ describe("every error says what to do next and has its own exit code:", () => {
     expect(stderr).not.toContain("cpt_unknown");
   });
 
+  test("a token that may not", async () => {
+    const { id } = await server.client.createEnvironment({ name: "bound", config: { type: "self_hosted" } });
+    const { token } = await server.client.createToken({ name: "w", role: "worker", environment_id: id });
+    const env = { ...server.env, CAPSTAN_TOKEN: token };
+    const create = await runCli(["session", "create", "--environment", id], { env });
+    expect(create).toMatchObject({
+      code: 5,
+      stderr: expect.stringContaining("Use a token with the role admin or client;"),
+    });
+    const send = await runCli(["session", "send", UNKNOWN_SESSION, "hi"], { env });
+    expect(send.stderr).toContain(
+      "a worker token of the environment that is meant, or one with the role admin or client;",
+    );
+  });
+
   test("a server that is not there", async () => {
     const { code, stderr } = await runCli(["session", "list"], { env: { CAPSTAN_URL: NOWHERE, CAPSTAN_TOKEN: "x" } });
     expect(code).toBe(3);

@@ -188,7 +188,9 @@ describe("a worker", () => {
       env: { ...queue.env, CAPSTAN_WORKSPACE_ROOT: folderForTest() },
     });
     expect(unknown.code).toBe(5);
-    expect(unknown.stderr).toContain("hint: Use a token with the role admin or worker");
+    expect(unknown.stderr).toContain(
+      "hint: Use a worker token of the environment that is meant, or one with the role admin;",
+    );
   });
 
   test("needs an environment, a command and a folder that it may write to", async () => {

@@ -96,6 +96,14 @@ test.each(OPERATION_NAMES)(
   },
 );
 
+test("a 403 names the roles that may, and a Work-Token by its name", async () => {
+  const message = async (name: OperationName, token: string) => refused(await call(name, { token }), 403).message;
+  expect(await message("ackWork", tokens.client)).toBe(
+    "This needs a token of role admin or worker, or the Work-Token of the item; yours has role client.",
+  );
+  expect(await message("listTokens", tokens.hand_out)).toBe("This needs a token of role admin; yours is a Work-Token.");
+});
+
 test.each(OPERATION_NAMES)("%s tells a worker nothing about environments that are not its own", async (name) => {
   const { roles, path }: Operation = OPERATIONS[name];
   if (!roles.includes("worker") || !path.includes("{environment_id}")) return;

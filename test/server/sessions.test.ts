@@ -146,7 +146,9 @@ test("a cancel asks the worker to stop, and what was asked before it never comes
   ok(await api.on(item, "stop", { worker: "w1" }));
   expect(await last(item.data.id)).toMatchObject({ stop_reason: { type: "cancelled" } });
   expect(await items(environment)).toHaveLength(1);
+  const shown = ok(await api.getSession(item.data.id));
   const idle = ok(await on(item.data, "cancel"));
+  expect(idle.stats.duration_seconds).toBeGreaterThanOrEqual(shown.stats.duration_seconds);
   expect(idle.status).toBe("idle");
 });
 

@@ -58,7 +58,9 @@ const archiveSession: Handler<"archiveSession"> = async ({ path, services: { sto
 
 const cancelSession: Handler<"cancelSession"> = async ({ path, services: { store } }) => {
   const outcome = await store.execute("cancelSession", { sessionId: path.session_id });
-  return answer(outcome, ({ session, canceling }) => presentSession(session, session.updatedAt, canceling));
+  // A session that has nothing to cancel is not updated.
+  const now = await store.now();
+  return answer(outcome, ({ session, canceling }) => presentSession(session, now, canceling));
 };
 
 export const sessionHandlers = {
