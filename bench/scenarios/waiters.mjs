@@ -9,6 +9,10 @@ import { percentiles, round, summary } from "../support/statistics.mjs";
 
 const GAP_MS = { least: 15, most: 35 };
 const SETTLE_MS = 5_000;
+/** After a burst, the JavaScript engine keeps its room for new objects until it has been idle for a while. */
+const COLLECTED_MS = 50_000;
+/** A fleet that has run all the code of a parked poll, against which the memory of larger ones is told. */
+const FEW = 100;
 const WARM_ITEMS = 100;
 
 export const waiters = {
@@ -26,9 +30,10 @@ export const waiters = {
       items: Number(options.items),
       idleMs: Number(options.idle) * 1_000,
     };
+    const fewBytes = await memoryOf(FEW, settings);
     const rows = [];
     for (const count of options.waiters.split(",").map(Number)) {
-      rows.push(await fleet(count, settings));
+      rows.push(await fleet(count, { ...settings, fewBytes }));
       console.log(oneLine(rows.at(-1)));
     }
     return {
@@ -43,18 +48,37 @@ export const waiters = {
   },
 };
 
-async function fleet(count, { options, repeats, items, idleMs }) {
+/** Resident memory of a server with that many parked polls. */
+async function memoryOf(count, { options, idleMs }) {
   const server = await startCapstan(options);
   const load = startLoad();
   try {
-    const { url, pid } = server;
-    const target = { url, pid, queue: await prepareQueue(server) };
-    await delay(SETTLE_MS);
-    const emptyBytes = residentBytes(pid);
-    await load.ask({ action: "open", name: "fleet", kind: "waiters", target, count });
-    await delay(SETTLE_MS);
-    const fleetBytes = residentBytes(pid);
-    const idle = await watchIdle(server, idleMs);
+    return (await park(count, { server, load, idleMs })).fleetBytes;
+  } finally {
+    await load.stop();
+    await server.stop();
+  }
+}
+
+/** A fleet that has been parked for so long that nothing is left of its arrival. Its polls wait for ten seconds more. */
+async function park(count, { server, load, idleMs }) {
+  const { url, pid } = server;
+  const target = { url, pid, queue: await prepareQueue(server) };
+  await delay(SETTLE_MS);
+  const emptyBytes = residentBytes(pid);
+  await load.ask({ action: "open", name: "fleet", kind: "waiters", target, count });
+  const collected = delay(COLLECTED_MS);
+  await delay(SETTLE_MS);
+  const idle = await watchIdle(server, idleMs);
+  await collected;
+  return { emptyBytes, idle, fleetBytes: residentBytes(pid) };
+}
+
+async function fleet(count, { options, repeats, items, idleMs, fewBytes }) {
+  const server = await startCapstan(options);
+  const load = startLoad();
+  try {
+    const { emptyBytes, idle, fleetBytes } = await park(count, { server, load, idleMs });
     // Not counted: the first items meet code that was never run.
     await load.ask({ action: "round", name: "fleet", options: { instants: schedule(WARM_ITEMS, repeats) } });
     const wakesBefore = sum(await metrics(server, "capstan_poll_wakes_total"));
@@ -68,9 +92,12 @@ async function fleet(count, { options, repeats, items, idleMs }) {
       waiters: count,
       ...pickUp(rounds),
       wakes_per_item: round(wakes / (repeats * items)),
-      // From a server that has never been called: what its code takes up once it runs is counted as well.
-      kb_per_waiter: round((fleetBytes - emptyBytes) / count / 1_024),
-      rss_mb: { empty: round(emptyBytes / 2 ** 20), fleet: round(fleetBytes / 2 ** 20) },
+      kb_per_waiter: count > FEW ? round((fleetBytes - fewBytes) / (count - FEW) / 1_024) : null,
+      rss_mb: {
+        few: round(fewBytes / 2 ** 20),
+        empty: round(emptyBytes / 2 ** 20),
+        fleet: round(fleetBytes / 2 ** 20),
+      },
       idle,
       audit,
     };

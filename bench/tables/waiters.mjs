@@ -1,8 +1,5 @@
 import { count, short, spread, table } from "./markdown.mjs";
 
-/** Below this many, the memory that the first calls take up hides what one waiter costs. */
-const ENOUGH_FOR_MEMORY = 1_000;
-
 export const waitersTable = ({ rows }) =>
   [
     table(
@@ -27,7 +24,7 @@ export const waitersTable = ({ rows }) =>
       ["Parked polls", "kB per waiter", "Resident memory, MB", "Idle CPU, % of a core", "Idle store calls/s"],
       rows.map(({ waiters, kb_per_waiter, rss_mb, idle }) => [
         count(waiters),
-        waiters < ENOUGH_FOR_MEMORY ? "–" : short(kb_per_waiter),
+        kb_per_waiter === null ? "–" : short(kb_per_waiter),
         count(rss_mb.fleet),
         short(idle.cpu_share * 100),
         Object.entries(idle.store_calls_per_second)
@@ -35,13 +32,4 @@ export const waitersTable = ({ rows }) =>
           .join(", ") || "none",
       ]),
     ),
-    furtherWaiter(rows),
   ].join("\n\n");
-
-/** What one more waiter costs, apart from what the first calls take up once. */
-function furtherWaiter(rows) {
-  const [few, many] = rows.filter(({ waiters }) => waiters >= ENOUGH_FOR_MEMORY);
-  if (many === undefined) return "";
-  const kb = ((many.rss_mb.fleet - few.rss_mb.fleet) * 1_024) / (many.waiters - few.waiters);
-  return `From ${count(few.waiters)} to ${count(many.waiters)} parked polls, each further one costs ${short(kb)} kB.`;
-}
