@@ -14,6 +14,8 @@ export interface ProbeParts {
 }
 
 const named = (operation: string): RouteShorthandOptions => ({
+  // Many monitors ask without wanting the body.
+  exposeHeadRoute: true,
   onRequest: (request, _reply, done) => {
     request.operation = operation;
     done();

@@ -37,6 +37,13 @@ test("readyz says that the store can be used, and which it is", async () => {
   });
 });
 
+test.each(["/healthz", "/readyz", "/openapi.json"])("%s can be asked for its status alone", async (path) => {
+  const answer = await fetch(new URL(path, server.urls[0]), { method: "HEAD" });
+  expect(answer.status).toBe(200);
+  expect(Number(answer.headers.get("content-length"))).toBeGreaterThan(0);
+  expect(await answer.text()).toBe("");
+});
+
 test("readyz is 503 while the store is away, and healthz is not", async () => {
   let away = false;
   const wrapStore = intercepting(
