@@ -28,7 +28,7 @@ export const eventsOperations = {
     headers: z.object({
       accept: z
         .unknown()
-        .transform((value) => String(value).includes("text/event-stream"))
+        .transform((value) => String(value).toLowerCase().includes("text/event-stream"))
         .meta({ type: "string" })
         .optional(),
       "last-event-id": lastEventId,

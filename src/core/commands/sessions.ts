@@ -190,9 +190,10 @@ export const sendEvents = define<SendEventsInput, readonly EventRecord[]>({
         const item = unit.work(handOut.workId);
         const live = item?.sessionId === input.sessionId && isHandOutLive(item, handOut.number);
         if (!live) return handOutOver(handOut.workId);
+      } else {
+        const stranger = notHolder(unit, session.value, input.sender.workerId);
+        if (stranger !== undefined) return refuse("forbidden", stranger);
       }
-      const stranger = notHolder(unit, session.value, input.sender.workerId);
-      if (stranger !== undefined) return refuse("forbidden", stranger);
     }
     const found = findOpenSession(unit, input.sessionId);
     if (found.refused) return found;
