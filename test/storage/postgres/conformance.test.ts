@@ -1,8 +1,16 @@
 import { afterAll, beforeAll } from "vitest";
+import type { Clock } from "../../../src/core/clock.ts";
 import { openPostgresStore } from "../../../src/storage/postgres/store.ts";
+import type { Store } from "../../../src/storage/store.ts";
 import { createTestPostgres, type TestPostgres } from "../../support/postgres.ts";
 import type { StorageHarness } from "../conformance/harness.ts";
 import { conformanceTests } from "../conformance/index.ts";
+import { openSeveral } from "./several-stores.ts";
+
+interface Place {
+  readonly url: string;
+  readonly schema: string;
+}
 
 let database: TestPostgres;
 let schemas = 0;
@@ -11,14 +19,14 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-const postgres: StorageHarness = {
-  name: "PostgreSQL",
+const postgres = (name: string, open: (place: Place, clock: Clock | undefined) => Promise<Store>): StorageHarness => ({
+  name,
   kind: "postgres",
   shared: true,
   async create() {
     const schema = `test ${++schemas}`;
     return {
-      open: (clock) => openPostgresStore({ url: database.url, schema, clock }),
+      open: (clock) => open({ url: database.url, schema }, clock),
       async run(sql) {
         await database.sql(`SET search_path TO "${schema}"; ${sql}`);
       },
@@ -27,6 +35,15 @@ const postgres: StorageHarness = {
       },
     };
   },
-};
+});
 
-conformanceTests(postgres);
+conformanceTests(postgres("PostgreSQL", (place, clock) => openPostgresStore({ ...place, clock })));
+
+/** None hears of another one: whatever a test finds, it finds in the database. */
+const DEAF = { listenUrl: false, safetyPollDeafMs: 3_600_000 } as const;
+conformanceTests(
+  postgres("PostgreSQL with three servers", (place, clock) =>
+    openSeveral(3, () => openPostgresStore({ ...place, ...DEAF, clock })),
+  ),
+  false,
+);
