@@ -75,7 +75,7 @@ function showAnswer(io: Io, json: boolean, event: SessionEvent): void {
   } else if (event.type === "session.status_rescheduled") {
     note(io, "The worker is gone; the session waits for another one.");
   } else if (endOf(event, undefined) === "cancelled") {
-    note(io, "The session was cancelled.");
+    note(io, `The session was ${event.type === "session.status_terminated" ? "archived" : "cancelled"}.`);
   }
 }
 

@@ -144,7 +144,11 @@ function endTurn(unit: Unit, session: SessionRecord, before: WorkRecord, after: 
 }
 
 function giveUp(unit: Unit, session: SessionRecord, item: WorkRecord): SessionRecord {
-  const message = `Work item ${item.id} was given up: ${item.attempts} workers took it and lost their lease. Look at what they logged, then send the message again.`;
+  const lost =
+    item.attempts === 1
+      ? "a worker took it and lost its lease"
+      : `${item.attempts} workers took it and lost their lease`;
+  const message = `Work item ${item.id} was given up: ${lost}. Look at what was logged there, then send the message again.`;
   const [next] = append(unit, session, {
     type: "session.error",
     payload: { error: { type: "retries_exhausted", message } },

@@ -257,11 +257,18 @@ describe("session send --follow", () => {
     await server.client.stopWork({ ...item, force: true });
     expect(await failing.ended).toMatchObject({ code: 10, stderr: expect.stringContaining("error: out of memory") });
 
-    const cancelled = await newSession();
-    const following = start("session", "send", cancelled, "x", "--follow");
-    await eventually(async () => expect(await events(cancelled)).toHaveLength(2));
-    await server.client.cancelSession({ session_id: cancelled });
-    expect(await following.ended).toMatchObject({ code: 11, stdout: "" });
+    const { client } = server;
+    for (const [ended, end] of [
+      ["cancelled", (id: string) => client.cancelSession({ session_id: id })],
+      ["archived", (id: string) => client.archiveSession({ session_id: id })],
+    ] as const) {
+      const session = await newSession();
+      const following = start("session", "send", session, "x", "--follow");
+      await eventually(async () => expect(await events(session)).toHaveLength(2));
+      await end(session);
+      const stderr = expect.stringContaining(`The session was ${ended}.`);
+      expect(await following.ended).toMatchObject({ code: 11, stdout: "", stderr });
+    }
   });
 });
 
