@@ -6,7 +6,12 @@ export const framesOf = (events: readonly EventRecord[]): Buffer => Buffer.from(
 
 /** JSON holds no line break outside of its escapes, so that one `data` line carries every event. */
 const frameOf = (event: EventRecord): string =>
-  `id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify(presentEvent(event))}\n\n`;
+  `id: ${event.id}\nevent: ${event.type}\ndata: ${onOneLine(JSON.stringify(presentEvent(event)))}\n\n`;
+
+/** No line breaks in JSON and in event streams, but to the `splitlines` of Python, with which some clients read them. */
+const BREAKS_ELSEWHERE = /[\u0085\u2028\u2029]/g;
+const onOneLine = (json: string): string =>
+  json.replace(BREAKS_ELSEWHERE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 /** As many of the events as fit into the bytes, and at least one: what a reader is given at once while it catches up. */
 export function fittingFrames(events: readonly EventRecord[], maxBytes: number) {

@@ -40,10 +40,11 @@ test("a stream is server-sent events that nobody may keep or hold back", async (
 test("each event is a frame with its id, its type and the event as the list has it", async () => {
   const sessionId = await newSession();
   const stream = await openStream(server, sessionId);
-  const text = "two\nlines, \r\n a CR \r, U+2028 \u2028, 😀 and a NUL \u0000";
+  const text = "two\nlines, \r\n a CR \r, U+2028 \u2028, U+0085 \u0085, 😀 and a NUL \u0000";
   const [sent] = await say(sessionId, text);
   await stream.atLeast(1);
-  const data = JSON.stringify((await api.events(sessionId)).at(-1));
+  const json = JSON.stringify((await api.events(sessionId)).at(-1));
+  const data = json.replaceAll("\u2028", "\\u2028").replaceAll("\u0085", "\\u0085");
   expect(stream.text()).toBe(`retry: 1000\n\nid: ${sent?.id}\nevent: system.message\ndata: ${data}\n\n`);
   expect(stream.events()).toEqual([sent]);
 });
