@@ -25,7 +25,6 @@ export class WaitersLoad {
   }
 
   async connect(count) {
-    for (let index = 0; index < CLIENTS; index++) this.#clients.push(await this.#connection());
     for (let index = 0; index < count; index++) {
       const connection = await this.#connection();
       this.#parked.push(connection);
@@ -35,6 +34,8 @@ export class WaitersLoad {
 
   /** Creates sessions at the given instants, in ms from now, and waits until each has reached a worker. */
   async round({ instants }) {
+    // Not before they are needed: the server ends a connection on which no request comes.
+    while (this.#clients.length < CLIENTS) this.#clients.push(await this.#connection());
     const start = performance.now();
     const late = [];
     const picked = await Promise.all(
