@@ -13,6 +13,7 @@ import {
   toolCalled,
   toolReturned,
   used,
+  warned,
 } from "./adapter.ts";
 
 /** `claude -p --output-format stream-json`: messages of the Messages API, and lines about the run around them. */
@@ -22,21 +23,29 @@ export const claudeCode: CliAdapter = {
     ...(conversation === undefined ? [] : ["--resume", conversation]),
     ...args,
   ],
-  reader: () => new MessageReader(),
+  reader: () => new MessageReader((line) => (typeof line.error === "string" ? textOf(line) : undefined)),
 };
 
-/** Prints the same kinds of lines. */
+/** Prints the same kinds of lines, but a request that failed only as words of the agent in a run that went well. */
 export const qwenCode: CliAdapter = {
   command: (conversation, args) => [
     ...["qwen", "--output-format", "stream-json"],
     ...(conversation === undefined ? [] : ["--resume", conversation]),
     ...args,
   ],
-  reader: () => new MessageReader(),
+  reader: () => new MessageReader((line) => /^\[API Error: ([\s\S]*)\]$/.exec(textOf(line))?.[1]),
 };
 
 class MessageReader implements CliReader {
+  readonly #apiError: (line: Line) => string | undefined;
   #conversation: string | undefined;
+  /** Of the request that failed last. It is only known from the line after it whether the run goes on. */
+  #failure: string | undefined;
+
+  /** @param apiError why a request failed, if that is all that a line of the assistant says */
+  constructor(apiError: (line: Line) => string | undefined) {
+    this.#apiError = apiError;
+  }
 
   get conversation(): string | undefined {
     return this.#conversation;
@@ -44,24 +53,53 @@ class MessageReader implements CliReader {
 
   read(line: Line): readonly NewSessionEvent[] {
     this.#conversation = stringOf(line.session_id) ?? this.#conversation;
+    if (line.type === "result") return this.#ended(line);
+    const before = this.#failure === undefined ? [] : [warned(this.#failure)];
+    this.#failure = undefined;
+    return [...before, ...this.#other(line)];
+  }
+
+  end(): readonly NewSessionEvent[] {
+    return this.#failure === undefined ? [] : [failed(API_ERROR, this.#failure)];
+  }
+
+  #other(line: Line): readonly NewSessionEvent[] {
     switch (line.type) {
       case "assistant":
-        return contentOf(line).flatMap(line.parent_tool_use_id == null ? spoken : spokenBelow);
+        if (line.parent_tool_use_id != null) return contentOf(line).flatMap(spokenBelow);
+        this.#failure = this.#apiError(line);
+        return this.#failure === undefined ? contentOf(line).flatMap(spoken) : [];
       case "user":
         return contentOf(line).flatMap(returned);
-      case "result":
-        return ended(line);
+      case "system":
+        return line.subtype === "api_retry" ? [retried(line)] : [];
       default:
         return [];
     }
   }
 
-  end(): readonly NewSessionEvent[] {
-    return [];
+  /** The result repeats the last message, which has been read already. */
+  #ended(line: Line): readonly NewSessionEvent[] {
+    const usage = used(objectOf(line.usage));
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (line.is_error !== true) return failure === undefined ? usage : [...usage, failed(API_ERROR, failure)];
+    const reasons = [line.result, objectOf(line.error).message, ...arrayOf(line.errors), failure];
+    const reason = reasons.find((text) => typeof text === "string" && text !== "");
+    // A run that ends with a request that failed is a "success" in which there is an error.
+    const type = line.subtype === "success" ? API_ERROR : (stringOf(line.subtype) ?? "error");
+    return [...usage, failed(type, reason ?? `It ended with ${line.subtype}.`)];
   }
 }
 
+const API_ERROR = "api_error";
+
 const contentOf = (line: Line): readonly Line[] => arrayOf(objectOf(line.message).content).filter(isObject);
+
+const textOf = (line: Line): string =>
+  contentOf(line)
+    .map((block) => stringOf(block.text) ?? "")
+    .join("");
 
 function spoken(block: Line): readonly NewSessionEvent[] {
   switch (block.type) {
@@ -90,11 +128,7 @@ function returned(block: Line): readonly NewSessionEvent[] {
   return [toolReturned(block.tool_use_id, text, block.is_error === true)];
 }
 
-/** The result repeats the last message, which has been read already. */
-function ended(line: Line): readonly NewSessionEvent[] {
-  const usage = used(objectOf(line.usage));
-  if (line.is_error !== true) return usage;
-  const reasons = [line.result, objectOf(line.error).message, ...arrayOf(line.errors)];
-  const reason = reasons.find((text) => typeof text === "string" && text !== "");
-  return [...usage, failed(stringOf(line.subtype) ?? "error", reason ?? `It ended with ${line.subtype}.`)];
-}
+const retried = ({ error, error_status, attempt, max_retries }: Line): NewSessionEvent =>
+  warned(
+    `A request to the model failed (${[error, error_status].filter(Boolean).join(", ")}): retry ${attempt} of ${max_retries}.`,
+  );

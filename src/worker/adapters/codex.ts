@@ -30,12 +30,24 @@ class ThreadReader implements CliReader {
   #conversation: string | undefined;
   /** Items whose beginning was told. */
   readonly #begun = new Set<unknown>();
+  /** The last error. Only the line after it says whether it ended the turn, or is being retried. */
+  #error: string | undefined;
 
   get conversation(): string | undefined {
     return this.#conversation;
   }
 
   read(line: Line): readonly NewSessionEvent[] {
+    const before = this.#error === undefined || repeats(line, this.#error) ? [] : [warned(this.#error)];
+    this.#error = undefined;
+    return [...before, ...this.#read(line)];
+  }
+
+  end(): readonly NewSessionEvent[] {
+    return this.#error === undefined ? [] : [failed("codex_error", this.#error)];
+  }
+
+  #read(line: Line): readonly NewSessionEvent[] {
     switch (line.type) {
       case "thread.started":
         this.#conversation = stringOf(line.thread_id);
@@ -49,14 +61,11 @@ class ThreadReader implements CliReader {
       case "turn.failed":
         return [failed("turn_failed", objectOf(line.error).message)];
       case "error":
-        return [failed("codex_error", line.message)];
+        this.#error = stringOf(line.message) ?? "";
+        return [];
       default:
         return [];
     }
-  }
-
-  end(): readonly NewSessionEvent[] {
-    return [];
   }
 
   #begin(item: Line): readonly NewSessionEvent[] {
@@ -85,6 +94,10 @@ class ThreadReader implements CliReader {
     }
   }
 }
+
+/** A turn that fails says once more what the error was. */
+const repeats = (line: Line, error: string): boolean =>
+  line.type === "turn.failed" && objectOf(line.error).message === error;
 
 const todo = (entry: unknown): string =>
   `${objectOf(entry).completed === true ? "[x]" : "[ ]"} ${objectOf(entry).text}`;

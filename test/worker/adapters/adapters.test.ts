@@ -1,28 +1,10 @@
-import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { event } from "../../../src/contract/bodies.ts";
 import { CLI_ADAPTERS, type CliAdapterName, type NewSessionEvent, textOf } from "../../../src/worker/index.ts";
-
-/** What the sample output of a CLI is read as. */
-function read(name: CliAdapterName) {
-  const reader = CLI_ADAPTERS[name].reader();
-  const text = readFileSync(new URL(`./output/${name}.jsonl`, import.meta.url), "utf8");
-  const lines = text.trimEnd().split("\n");
-  const events = [...lines.flatMap((line) => reader.read(JSON.parse(line))), ...reader.end()];
-  for (const one of events) expect(event.safeParse(one).success, JSON.stringify(one)).toBe(true);
-  return { conversation: reader.conversation, told: events.map(told) };
-}
-
-/** An event in one line. */
-function told(one: NewSessionEvent): string {
-  const { type, name, input, is_error, error, usage } = one as Record<string, unknown>;
-  const { message, type: kind } = (error ?? {}) as { message?: string; type?: string };
-  const parts = [name, input && JSON.stringify(input), is_error === true && "failed", textOf(one), kind, message];
-  return [type, ...parts, usage && JSON.stringify(usage)].filter(Boolean).join(" | ");
-}
+import { read } from "./told.ts";
 
 test("what Claude Code prints", () => {
-  const { conversation, told } = read("claude-code");
+  const { conversation, told } = read("claude-code", "output/claude-code.jsonl");
   expect(conversation).toBe("0b6e1f64-2f0b-4c38-9a5e-6f0a6b1a9d11");
   expect(told).toEqual([
     "agent.thinking | The user wants to know what is here.",
@@ -37,7 +19,7 @@ test("what Claude Code prints", () => {
 });
 
 test("what Qwen Code prints", () => {
-  const { conversation, told } = read("qwen-code");
+  const { conversation, told } = read("qwen-code", "output/qwen-code.jsonl");
   expect(conversation).toBe("123e4567-e89b-12d3-a456-426614174000");
   expect(told).toEqual([
     "agent.message | Running the tests.",
@@ -49,7 +31,7 @@ test("what Qwen Code prints", () => {
 });
 
 test("what Codex prints", () => {
-  const { conversation, told } = read("codex");
+  const { conversation, told } = read("codex", "output/codex.jsonl");
   expect(conversation).toBe("0199a213-81c0-7800-8aa1-bbab2a035a53");
   expect(told).toEqual([
     "agent.thinking | **Looking around**",
@@ -74,7 +56,7 @@ test("what Codex prints", () => {
 });
 
 test("what the Gemini CLI prints", () => {
-  const { conversation, told } = read("gemini");
+  const { conversation, told } = read("gemini", "output/gemini.jsonl");
   expect(conversation).toBe("5b1e7c1a-9f57-4f2e-8f0e-0c6d3a2b1c0d");
   expect(told).toEqual([
     "agent.message | I will look.",
@@ -92,6 +74,32 @@ test("a message that nothing follows is not lost", () => {
   expect(reader.read({ type: "message", role: "assistant", content: "cut off", delta: true })).toEqual([]);
   expect(reader.end().map(textOf)).toEqual(["cut off"]);
   expect(reader.end()).toEqual([]);
+});
+
+const api = "API Error: 529 Overloaded";
+const FAILURES = {
+  "claude-code": [
+    { type: "assistant", error: "server_error", message: { content: [{ type: "text", text: api }] } },
+    api,
+  ],
+  "qwen-code": [{ type: "assistant", message: { content: [{ type: "text", text: `[${api}]` }] } }, "529 Overloaded"],
+  codex: [{ type: "error", message: api }, api],
+} as const;
+const failures = Object.entries(FAILURES) as [keyof typeof FAILURES, (typeof FAILURES)[keyof typeof FAILURES]][];
+
+test.each(failures)("%s: a failure after which the run goes on is a warning", (name, [line, reason]) => {
+  const reader = CLI_ADAPTERS[name].reader();
+  expect(reader.read(line)).toEqual([]);
+  expect(reader.read({ type: "something" })).toEqual([
+    { type: "span.warning", content: [{ type: "text", text: reason }] },
+  ]);
+  expect(reader.end()).toEqual([]);
+});
+
+test.each(failures)("%s: a failure that nothing follows is an error", (name, [line, reason]) => {
+  const reader = CLI_ADAPTERS[name].reader();
+  expect(reader.read(line)).toEqual([]);
+  expect(reader.end()).toMatchObject([{ type: "session.error", error: { message: reason } }]);
 });
 
 test.each(Object.keys(CLI_ADAPTERS) as CliAdapterName[])(
