@@ -100,10 +100,13 @@ describe("the tool worker", () => {
 });
 
 describe("a coding CLI", () => {
-  /** Prints what a CLI has printed once, and what it was told. */
+  const recordings = join(import.meta.dirname, "..", "worker", "adapters", "recorded");
+
+  /** Prints what a CLI has printed in a real run, and what it was told. */
   function recorded(name: string): string[] {
     const file = join(examples.folder, "recorded.mjs");
-    const output = join(import.meta.dirname, "..", "worker", "adapters", "output", `${name}.jsonl`);
+    const version = readdirSync(recordings).find((folder) => folder.startsWith(`${name}-`)) ?? "";
+    const output = join(recordings, version, "command.jsonl");
     writeFileSync(
       file,
       `import { readFileSync } from "node:fs";
