@@ -23,7 +23,7 @@ export const claudeCode: CliAdapter = {
     ...(conversation === undefined ? [] : ["--resume", conversation]),
     ...args,
   ],
-  reader: () => new MessageReader((line) => (typeof line.error === "string" ? textOf(line) : undefined)),
+  reader: () => new MessageReader((line) => (typeof line.error === "string" ? ["", textOf(line)] : undefined)),
 };
 
 /** Prints the same kinds of lines, but a request that failed only as words of the agent in a run that went well. */
@@ -33,18 +33,28 @@ export const qwenCode: CliAdapter = {
     ...(conversation === undefined ? [] : ["--resume", conversation]),
     ...args,
   ],
-  reader: () => new MessageReader((line) => /^\[API Error: ([\s\S]*)\]$/.exec(textOf(line))?.[1]),
+  reader: () => new MessageReader(qwenFailure),
 };
 
+/** What the agent had said before a request failed, and why it failed. */
+type Failure = readonly [said: string, reason: string];
+
+/** An answer that only quotes such words has used tokens, one that was not completed has not. */
+function qwenFailure(line: Line): Failure | undefined {
+  if (Number(objectOf(objectOf(line.message).usage).output_tokens) > 0) return undefined;
+  const [, before, reason] = /^([\s\S]*?)\[API Error: ([\s\S]*)\]$/.exec(textOf(line)) ?? [];
+  return before === undefined || reason === undefined ? undefined : [before, reason];
+}
+
 class MessageReader implements CliReader {
-  readonly #apiError: (line: Line) => string | undefined;
+  readonly #failureOf: (line: Line) => Failure | undefined;
   #conversation: string | undefined;
   /** Of the request that failed last. It is only known from the line after it whether the run goes on. */
   #failure: string | undefined;
 
-  /** @param apiError why a request failed, if that is all that a line of the assistant says */
-  constructor(apiError: (line: Line) => string | undefined) {
-    this.#apiError = apiError;
+  /** @param failureOf whether a line of the assistant tells of a request that failed */
+  constructor(failureOf: (line: Line) => Failure | undefined) {
+    this.#failureOf = failureOf;
   }
 
   get conversation(): string | undefined {
@@ -66,9 +76,7 @@ class MessageReader implements CliReader {
   #other(line: Line): readonly NewSessionEvent[] {
     switch (line.type) {
       case "assistant":
-        if (line.parent_tool_use_id != null) return contentOf(line).flatMap(spokenBelow);
-        this.#failure = this.#apiError(line);
-        return this.#failure === undefined ? contentOf(line).flatMap(spoken) : [];
+        return line.parent_tool_use_id == null ? this.#spoken(line) : contentOf(line).flatMap(spokenBelow);
       case "user":
         return contentOf(line).flatMap(returned);
       case "system":
@@ -76,6 +84,13 @@ class MessageReader implements CliReader {
       default:
         return [];
     }
+  }
+
+  #spoken(line: Line): readonly NewSessionEvent[] {
+    const failure = this.#failureOf(line);
+    if (failure === undefined) return contentOf(line).flatMap(spoken);
+    this.#failure = failure[1];
+    return said(failure[0]);
   }
 
   /** The result repeats the last message, which has been read already. */

@@ -102,6 +102,13 @@ test.each(failures)("%s: a failure that nothing follows is an error", (name, [li
   expect(reader.end()).toMatchObject([{ type: "session.error", error: { message: reason } }]);
 });
 
+test("an answer of Qwen Code that quotes an error is an answer", () => {
+  const message = { content: [{ type: "text", text: `It logs [${api}]` }], usage: { output_tokens: 9 } };
+  const reader = CLI_ADAPTERS["qwen-code"].reader();
+  expect(reader.read({ type: "assistant", message }).map(textOf)).toEqual([`It logs [${api}]`]);
+  expect(reader.read({ type: "result", is_error: false })).toEqual([]);
+});
+
 test.each(Object.keys(CLI_ADAPTERS) as CliAdapterName[])(
   "%s: lines that are not what they should be do no harm",
   (name) => {

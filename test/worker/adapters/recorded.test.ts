@@ -41,7 +41,7 @@ describe.each(NAMES)("a real run of %s", (name) => {
   test.each(runs)("pairs each result with its call in %s", (run) => {
     const { events } = read(name, `${FOLDERS[name]}/${run}`);
     const idsOf = (wanted: string) => events.filter(({ type }) => type === wanted).map((one) => one.call_id);
-    expect(idsOf("agent.tool_result")).toEqual(idsOf("agent.tool_use"));
+    expect(idsOf("agent.tool_result").toSorted()).toEqual(idsOf("agent.tool_use").toSorted());
   });
 });
 
@@ -86,6 +86,9 @@ describe("a real run of Claude Code", () => {
       "sub-agent",
       [
         expect.stringMatching(/^agent\.tool_use \| Agent \| /),
+        // What its tools do is printed, what it says itself only as the result.
+        bash("cat notes.txt"),
+        "agent.tool_result | water the plants",
         expect.stringMatching(/^agent\.tool_result \| The notes are about plants\.\n/),
         "agent.message | The sub-agent says that the notes are about plants.",
         USAGE,
@@ -262,6 +265,14 @@ describe("a real run of Qwen Code", () => {
         expect.stringMatching(/^agent\.tool_result \| Successfully created/),
         CHANGED,
         USAGE,
+      ],
+    ],
+    [
+      "cut-off",
+      [
+        "agent.message | The notes ",
+        "span.usage | 0 in, 0 out",
+        "session.error | api_error | terminated (cause: other side closed)",
       ],
     ],
     ["bad-request", ["span.usage | 0 in, 0 out", "session.error | api_error | 400 This request is not valid."]],
