@@ -11,6 +11,7 @@ const sqlite: StorageHarness = {
   name: "SQLite",
   kind: "sqlite",
   shared: false,
+  inOrder: true,
   async create() {
     const dataDir = await mkdtemp(join(tmpdir(), "capstan-sqlite-"));
     return {

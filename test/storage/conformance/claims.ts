@@ -90,7 +90,9 @@ export function claimTests(harness: StorageHarness): void {
       expect(value(other)).toBeNull();
     });
 
-    it("see items that calls before them in the same commit put into the queue, in their place", async () => {
+    // Several servers make several commits of it, whose order nobody knows.
+    const inOneCommit = harness.inOrder ? it : it.skip;
+    inOneCommit("see items that calls before them in the same commit put into the queue, in their place", async () => {
       const environment = await bench().environment();
       const older = await bench().queued(environment.id);
       await bench().poll(environment.id);

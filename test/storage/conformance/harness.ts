@@ -16,5 +16,10 @@ export interface StorageHarness {
   readonly kind: Store["kind"];
   /** Whether several servers may have one database open. */
   readonly shared: boolean;
+  /**
+   * Whether calls that are made at once take effect in the order in which they were made: one server promises that, several
+   * together do not.
+   */
+  readonly inOrder: boolean;
   create(): Promise<TestDatabase>;
 }

@@ -28,12 +28,9 @@ const SUITES = [
   constraintTests,
 ];
 
-/**
- * @param inOrder whether calls that are made at once take effect in the order in which they were made, which the model
- *   relies on: one server promises that, several together do not
- */
-export function conformanceTests(harness: StorageHarness, inOrder = true): void {
+export function conformanceTests(harness: StorageHarness): void {
   describe(`the storage port on ${harness.name}`, () => {
-    for (const suite of inOrder ? [...SUITES, modelTests] : SUITES) suite(harness);
+    // The model relies on the order of calls.
+    for (const suite of harness.inOrder ? [...SUITES, modelTests] : SUITES) suite(harness);
   });
 }

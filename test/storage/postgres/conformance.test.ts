@@ -19,10 +19,13 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-const postgres = (name: string, open: (place: Place, clock: Clock | undefined) => Promise<Store>): StorageHarness => ({
+type Open = (place: Place, clock: Clock | undefined) => Promise<Store>;
+
+const postgres = (name: string, inOrder: boolean, open: Open): StorageHarness => ({
   name,
   kind: "postgres",
   shared: true,
+  inOrder,
   async create() {
     const schema = `test ${++schemas}`;
     return {
@@ -37,13 +40,12 @@ const postgres = (name: string, open: (place: Place, clock: Clock | undefined) =
   },
 });
 
-conformanceTests(postgres("PostgreSQL", (place, clock) => openPostgresStore({ ...place, clock })));
+conformanceTests(postgres("PostgreSQL", true, (place, clock) => openPostgresStore({ ...place, clock })));
 
 /** None hears of another one: whatever a test finds, it finds in the database. */
 const DEAF = { listenUrl: false, safetyPollDeafMs: 3_600_000 } as const;
 conformanceTests(
-  postgres("PostgreSQL with three servers", (place, clock) =>
+  postgres("PostgreSQL with three servers", false, (place, clock) =>
     openSeveral(3, () => openPostgresStore({ ...place, ...DEAF, clock })),
   ),
-  false,
 );
