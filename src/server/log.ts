@@ -9,7 +9,7 @@ const STANDARD_ERROR = 2;
 
 export interface Logs {
   readonly log: Logger;
-  /** By the status of the answer, the line of a request has level `info` or `error`: `undefined` for a level that has no such lines. */
+  /** Where the line of a request goes that was answered with this status; `undefined` when the level leaves it out. */
   requestLog(status: number): RequestLog | undefined;
 }
 
@@ -27,9 +27,9 @@ export function createLogs(level: LogLevel): Logs {
     },
     buffer,
   );
-  const requests = new RequestLog(buffer, timestamp());
-  const answered = log.isLevelEnabled("info") ? requests : undefined;
-  const failed = log.isLevelEnabled("error") ? requests : undefined;
+  const requests = (of: "info" | "error") =>
+    log.isLevelEnabled(of) ? new RequestLog(of, buffer, timestamp()) : undefined;
+  const [answered, failed] = [requests("info"), requests("error")];
   return { log, requestLog: (status) => (status >= 500 ? failed : answered) };
 }
 

@@ -13,7 +13,7 @@ export interface ProbeParts {
   readonly draining: () => boolean;
 }
 
-const named = (operation: string): RouteShorthandOptions => ({
+const probe = (operation: string): RouteShorthandOptions => ({
   // Many monitors ask without wanting the body.
   exposeHeadRoute: true,
   onRequest: (request, _reply, done) => {
@@ -29,11 +29,11 @@ export function addProbes(app: FastifyInstance, parts: ProbeParts): void {
   let document: string | undefined;
   const metricsHash = parts.metricsToken === undefined ? undefined : hashSecret(parts.metricsToken);
 
-  app.get("/healthz", named("healthz"), (_request, reply) => {
+  app.get("/healthz", probe("healthz"), (_request, reply) => {
     sendJson(reply, 200, { status: "ok", version });
   });
 
-  app.get("/readyz", named("readyz"), async (_request, reply) => {
+  app.get("/readyz", probe("readyz"), async (_request, reply) => {
     if (draining()) {
       sendJson(reply.header("retry-after", "1"), 503, { status: "draining", version });
       return reply;
@@ -47,12 +47,12 @@ export function addProbes(app: FastifyInstance, parts: ProbeParts): void {
     return reply;
   });
 
-  app.get("/openapi.json", named("openapi"), (_request, reply) => {
+  app.get("/openapi.json", probe("openapi"), (_request, reply) => {
     document ??= JSON.stringify(openApiDocument(version));
     reply.header("content-type", "application/json; charset=utf-8").send(document);
   });
 
-  app.get("/metrics", named("metrics"), async (request, reply) => {
+  app.get("/metrics", probe("metrics"), async (request, reply) => {
     if (metricsHash !== undefined) {
       const token = bearerToken(request.headers.authorization);
       if (token === undefined || !sameHash(hashSecret(token), metricsHash)) {

@@ -17,21 +17,22 @@ export interface RequestLine {
  * spends more on it than the server on the rest of the request; all fields but two are known to need no escaping.
  */
 export class RequestLog {
+  readonly #level: "info" | "error";
   readonly #buffer: LogBuffer;
   readonly #timestamp: () => string;
 
   /** @param timestamp a line's time, as `,"time":"…"` */
-  constructor(buffer: LogBuffer, timestamp: () => string) {
+  constructor(level: "info" | "error", buffer: LogBuffer, timestamp: () => string) {
+    this.#level = level;
     this.#buffer = buffer;
     this.#timestamp = timestamp;
   }
 
   write(line: RequestLine): void {
-    const level = line.status >= 500 ? "error" : "info";
     const caller = line.caller === undefined ? "" : `,"caller":"${line.caller}"`;
     const hundredths = Math.round(line.ms * 100) / 100;
     this.#buffer.write(
-      `{"level":"${level}"${this.#timestamp()},"request_id":${JSON.stringify(line.requestId)},"method":"${line.method}","path":${JSON.stringify(line.path)},"operation":"${line.operation}","status":${line.status},"ms":${hundredths}${caller},"msg":"request"}\n`,
+      `{"level":"${this.#level}"${this.#timestamp()},"request_id":${JSON.stringify(line.requestId)},"method":"${line.method}","path":${JSON.stringify(line.path)},"operation":"${line.operation}","status":${line.status},"ms":${hundredths}${caller},"msg":"request"}\n`,
     );
   }
 }

@@ -6,6 +6,7 @@ import { CommandError } from "../exit-codes.ts";
 import { agentFields, agentTable } from "../output/agent-views.ts";
 import { command, type OptionValues } from "../spec.ts";
 import {
+  ARCHIVED_OPTION,
   CALL_EXITS,
   fetchList,
   idArgument,
@@ -161,7 +162,7 @@ export const listAgents = command({
   calls: ["listAgents"],
   options: {
     ...LIST_OPTIONS,
-    archived: { kind: "switch", flags: "--include-archived", summary: "Show archived ones too." },
+    ...ARCHIVED_OPTION,
   },
   examples: [{ command: "capstan agent list", does: "Each in its newest version" }],
   exits: CALL_EXITS,

@@ -6,6 +6,7 @@ import { CommandError } from "../exit-codes.ts";
 import { environmentFields, environmentTable } from "../output/views.ts";
 import { command } from "../spec.ts";
 import {
+  ARCHIVED_OPTION,
   CALL_EXITS,
   fetchList,
   idArgument,
@@ -96,7 +97,7 @@ export const listEnvironments = command({
   calls: ["listEnvironments"],
   options: {
     ...LIST_OPTIONS,
-    archived: { kind: "switch", flags: "--include-archived", summary: "Show archived ones too." },
+    ...ARCHIVED_OPTION,
   },
   examples: [{ command: "capstan env list", does: "The newest 20" }],
   exits: CALL_EXITS,

@@ -5,6 +5,7 @@ import { command } from "../spec.ts";
 import { followTurn, TURN_EXITS } from "../turn.ts";
 import {
   AGENT_OPTION,
+  ARCHIVED_OPTION,
   CALL_EXITS,
   connectToQueue,
   fetchList,
@@ -141,7 +142,7 @@ export const listSessions = command({
       summary: "Only sessions of this agent, whatever its version.",
       schema: idArgument("agent", "agent", "").schema,
     },
-    archived: { kind: "switch", flags: "--include-archived", summary: "Show archived ones too." },
+    ...ARCHIVED_OPTION,
   },
   examples: [
     { command: "capstan session list --status running --status rescheduling", does: "What is under way" },

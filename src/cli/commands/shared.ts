@@ -44,6 +44,11 @@ export const LIST_OPTIONS = {
   },
 } as const;
 
+/** Of a list whose records can be archived. */
+export const ARCHIVED_OPTION = {
+  archived: { kind: "switch", flags: "--include-archived", summary: "Show archived ones too." },
+} as const;
+
 const EXAMPLE_DIGITS = "01981f3a9c2e7b1c8d4e5f60718293a4";
 
 export const idArgument = <const Name extends string>(kind: IdKind, name: Name, summary: string) => ({
