@@ -28,10 +28,16 @@ type Emit = (signals: CommitSignals, changes: Changes) => void;
 export const MAX_BATCH = 512;
 /** Most calls that may wait for a commit; beyond it callers are told to come back. */
 export const MAX_PENDING = 20_000;
+/**
+ * After this time a batch is taken to wait for something, such as a row that somebody else has locked, and the next one
+ * starts beside it. Most take a fraction of this, and calls that wait for one to end cost less than a batch of their own:
+ * of what a small batch costs a server and its database, more than half does not depend on how many calls are in it.
+ */
+export const SLOW_BATCH_MS = 25;
 
 /**
- * Group commit: calls that arrive while a commit is under way wait together and share the next one. There is no timer:
- * an idle store commits a single call at the end of the turn of the event loop that brought it.
+ * Group commit: calls that arrive while a commit is under way wait together and share the next one. No call waits for a
+ * timer: an idle store commits a single call at the end of the turn of the event loop that brought it.
  */
 export class Batcher {
   readonly #backend: Backend;
@@ -42,6 +48,8 @@ export class Batcher {
   #scheduled = false;
   /** Batches under way. */
   #running = 0;
+  /** Starts a batch beside those that are under way, should none of them end before. */
+  #overtaking: NodeJS.Timeout | undefined;
   #closed = false;
   #idle: (() => void) | undefined;
 
@@ -77,9 +85,22 @@ export class Batcher {
 
   #schedule(): void {
     if (this.#scheduled || this.#running >= this.#maxBatches) return;
+    if (this.#running > 0 && this.#pending.length < MAX_BATCH) {
+      this.#overtaking ??= setTimeout(() => this.#startNext(), SLOW_BATCH_MS);
+    } else this.#startNext();
+  }
+
+  #startNext(): void {
+    this.#forgetTimer();
+    if (this.#scheduled) return;
     this.#scheduled = true;
     // After the poll phase: every request that this turn of the loop read from its sockets is in the batch.
     setImmediate(() => this.#flush());
+  }
+
+  #forgetTimer(): void {
+    clearTimeout(this.#overtaking);
+    this.#overtaking = undefined;
   }
 
   #flush(): void {
@@ -88,15 +109,17 @@ export class Batcher {
     this.#pending = batch.length > MAX_BATCH ? batch.splice(MAX_BATCH) : [];
     this.#running += 1;
     const running = this.#run(batch);
-    if (running === undefined) this.#next();
+    if (running === undefined) this.#ended();
     else {
-      running.then(() => this.#next());
+      // One more turn of the loop: those who are answered now may be back with their next call in it.
+      running.then(() => setImmediate(() => this.#ended()));
       if (this.#pending.length > 0) this.#schedule();
     }
   }
 
-  #next(): void {
+  #ended(): void {
     this.#running -= 1;
+    this.#forgetTimer();
     if (this.#pending.length > 0) this.#schedule();
     else if (this.#running === 0 && !this.#scheduled) this.#idle?.();
   }

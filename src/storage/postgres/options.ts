@@ -4,7 +4,7 @@ import type { Clock } from "../../core/clock.ts";
 export const POSTGRES_LIMITS = {
   /** Connections at most, besides the one that listens. */
   poolSize: 10,
-  /** Batches of writes under way at once; each holds a connection, the others are for reads. */
+  /** Batches of writes under way at once, see `Batcher`; each holds a connection, the others are for reads. */
   maxBatches: 2,
   /** Reads that may wait for a connection; a further one is told to come back. */
   maxWaitingReads: 2_000,

@@ -1,0 +1,103 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { CommandInput } from "../../src/core/commands/index.ts";
+import { IdSource } from "../../src/core/ids.ts";
+import type { Changes, Loaded, Needs } from "../../src/core/unit.ts";
+import { type Backend, Batcher, MAX_BATCH, SLOW_BATCH_MS } from "../../src/storage/batcher.ts";
+
+/** A database whose batches end when the test says so. */
+class HeldBackend implements Backend {
+  /** How many calls each batch has, in the order in which they began. */
+  readonly sizes: number[] = [];
+  readonly #held: (() => void)[] = [];
+
+  transact(needs: Needs, _decide: (loaded: Loaded) => Changes): Promise<void> {
+    this.sizes.push(needs.works.size);
+    return new Promise((_resolve, reject) => this.#held.push(() => reject(new Error("let go"))));
+  }
+
+  endFirst(): void {
+    this.#held.shift()?.();
+  }
+}
+
+describe("batches of a database that answers later", () => {
+  let backend: HeldBackend;
+  let batcher: Batcher;
+  let made = 0;
+
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    backend = new HeldBackend();
+    batcher = new Batcher(backend, new IdSource(() => "00"), () => undefined, 2);
+  });
+  afterEach(() => void vi.useRealTimers());
+
+  function call(count = 1): void {
+    for (let index = 0; index < count; index++) {
+      made += 1;
+      const input = { environmentId: "env_1", workId: `work_${made}`, workerId: null } as CommandInput<"ack">;
+      batcher.execute("ack", input).catch(() => undefined);
+    }
+  }
+  const turns = async () => {
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  };
+
+  test("calls that arrive while one is under way share the next", async () => {
+    call();
+    await turns();
+    call(2);
+    await turns();
+    call(3);
+    await turns();
+    expect(backend.sizes).toEqual([1]);
+    backend.endFirst();
+    await turns();
+    expect(backend.sizes).toEqual([1, 5]);
+  });
+
+  test("one that takes long holds nobody up, and never are there more than allowed", async () => {
+    call();
+    await turns();
+    call(2);
+    await turns();
+    vi.advanceTimersByTime(SLOW_BATCH_MS - 1);
+    await turns();
+    expect(backend.sizes).toEqual([1]);
+    vi.advanceTimersByTime(1);
+    await turns();
+    expect(backend.sizes).toEqual([1, 2]);
+    call(4);
+    vi.advanceTimersByTime(SLOW_BATCH_MS * 10);
+    await turns();
+    expect(backend.sizes).toEqual([1, 2]);
+    backend.endFirst();
+    await turns();
+    vi.advanceTimersByTime(SLOW_BATCH_MS);
+    await turns();
+    expect(backend.sizes).toEqual([1, 2, 4]);
+  });
+
+  test("as many calls as a batch can hold wait for no other", async () => {
+    call();
+    await turns();
+    call(MAX_BATCH + 7);
+    await turns();
+    expect(backend.sizes).toEqual([1, MAX_BATCH]);
+  });
+
+  test("closing waits for the calls that were accepted", async () => {
+    call();
+    await turns();
+    call();
+    let closed = false;
+    const closing = batcher.close().then(() => {
+      closed = true;
+    });
+    backend.endFirst();
+    await turns();
+    expect([backend.sizes, closed]).toEqual([[1, 1], false]);
+    backend.endFirst();
+    await closing;
+  });
+});
