@@ -1,14 +1,14 @@
 import { write, writeSync } from "node:fs";
 
 /** Lines are written together once they have this many bytes, or after this time. */
-const WRITE_BYTES = 16_384;
+const WRITE_BYTES = 65_536;
 const WRITE_AFTER_MS = 100;
 /** How soon a write is tried again that the reader had no room for. */
 const RETRY_MS = 10;
 /** Bytes that wait for a reader who stands still. */
 const MAX_BYTES = 8 * 1024 * 1024;
 /** Room for lines. A line that is longer gets room of its own. */
-const CHUNK_BYTES = 65_536;
+const CHUNK_BYTES = 2 * WRITE_BYTES;
 /** What a character of a string needs at most in UTF-8. */
 const MAX_CHARACTER_BYTES = 3;
 
@@ -41,12 +41,21 @@ export class LogBuffer {
   }
 
   write(line: string): void {
+    this.#add(line, "utf8");
+  }
+
+  /** The same for a line of which is known that it is ASCII, which is cheaper. */
+  writeAscii(line: string): void {
+    this.#add(line, "latin1");
+  }
+
+  #add(line: string, encoding: "utf8" | "latin1"): void {
     if (this.#bytes >= this.#maxBytes) {
       this.#dropped += 1;
       return;
     }
     if (this.#bytes === 0) process.once("exit", this.#atExit);
-    this.#append(line);
+    this.#append(line, encoding);
     if (this.#bytes >= WRITE_BYTES) this.flush();
     else this.#timer ??= setTimeout(() => this.#due(), WRITE_AFTER_MS);
   }
@@ -67,21 +76,21 @@ export class LogBuffer {
     else this.flush();
   }
 
-  #append(line: string): void {
-    const room = line.length * MAX_CHARACTER_BYTES;
+  #append(line: string, encoding: "utf8" | "latin1"): void {
+    const room = encoding === "latin1" ? line.length : line.length * MAX_CHARACTER_BYTES;
     if (room > this.#chunk.length - this.#used) {
       this.#full.push(this.#chunk.subarray(0, this.#used));
       this.#chunk = Buffer.allocUnsafeSlow(Math.max(CHUNK_BYTES, room));
       this.#used = 0;
     }
-    const bytes = this.#chunk.write(line, this.#used);
+    const bytes = this.#chunk.write(line, this.#used, encoding);
     this.#used += bytes;
     this.#bytes += bytes;
   }
 
   /** Everything that waits. The chunk that it is in belongs to the caller. */
   #take(): Buffer {
-    if (this.#dropped > 0) this.#append(droppedLine(this.#dropped));
+    if (this.#dropped > 0) this.#append(droppedLine(this.#dropped), "latin1");
     const newest = this.#chunk.subarray(0, this.#used);
     const bytes = this.#full.length === 0 ? newest : Buffer.concat([...this.#full, newest]);
     this.#chunk = this.#spare ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
