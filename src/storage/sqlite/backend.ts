@@ -35,6 +35,7 @@ export class SqliteBackend implements Backend {
   readonly #due: Statement;
   readonly #hasSession: Statement;
   readonly #toolResult: Statement;
+  readonly #totalChanges: Statement;
   readonly #begin: Statement;
   readonly #commit: Statement;
   /** The last write failed because the database could not be used. */
@@ -63,6 +64,7 @@ export class SqliteBackend implements Backend {
     this.#due = database.prepare(QUEUE_SQL.due);
     this.#hasSession = database.prepare(QUEUE_SQL.hasSession);
     this.#toolResult = database.prepare(QUEUE_SQL.toolResult);
+    this.#totalChanges = database.prepare("SELECT total_changes() AS n");
     this.#begin = database.prepare("BEGIN IMMEDIATE");
     this.#commit = database.prepare("COMMIT");
   }
@@ -140,16 +142,25 @@ export class SqliteBackend implements Backend {
   }
 
   #write(changes: Changes): void {
-    write(this.environments, changes.environments, changes.created);
-    write(this.sessions, changes.sessions, changes.created);
-    write(this.works, changes.works, changes.created);
-    write(this.tokens, changes.tokens, changes.created);
-    write(this.agents, changes.agents, changes.created);
-    for (const version of changes.agentVersions) this.#insertVersion.run(...AGENT_VERSION.values(version));
-    for (const event of changes.events) this.#insertEvent.run(...EVENT.values(event));
+    const before = this.#changedRows();
+    const rows =
+      write(this.environments, changes.environments, changes.created) +
+      write(this.sessions, changes.sessions, changes.created) +
+      write(this.works, changes.works, changes.created) +
+      write(this.tokens, changes.tokens, changes.created) +
+      write(this.agents, changes.agents, changes.created);
+    const missing = before + rows - this.#changedRows();
+    if (missing !== 0) throw new Error(`${missing} of ${rows} rows that were to be written are gone`);
+    for (const version of changes.agentVersions) this.#insertVersion.get(...AGENT_VERSION.values(version));
+    for (const event of changes.events) this.#insertEvent.get(...EVENT.values(event));
     for (const mark of changes.marks) {
-      this.#markProcessed.run(mark.at, mark.sessionId, mark.after ?? "", mark.through);
+      this.#markProcessed.get(mark.at, mark.sessionId, mark.after ?? "", mark.through);
     }
+  }
+
+  /** Rows written since the database was opened. */
+  #changedRows(): number {
+    return Number((this.#totalChanges.get() as Row).n);
   }
 
   #remember(changes: Changes): void {
@@ -179,15 +190,20 @@ export class SqliteBackend implements Backend {
   }
 }
 
+/** Returns how many rows it wrote. */
 function write<Record extends { readonly id: string }>(
   table: TableAccess<Record>,
   records: ReadonlyMap<string, Record>,
   created: ReadonlySet<string>,
-): void {
+): number {
+  let rows = 0;
   for (const record of records.values()) {
-    if (created.has(record.id)) table.insert(record);
-    else table.update(record);
+    if (created.has(record.id)) {
+      table.insert(record);
+      rows += 1;
+    } else if (table.update(record)) rows += 1;
   }
+  return rows;
 }
 
 function isEmpty(changes: Changes): boolean {

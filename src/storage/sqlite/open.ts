@@ -4,6 +4,11 @@ import { pendingMigrations, readMigrations } from "../migrate.ts";
 import { StoreRefused } from "../store.ts";
 import { closeFile, type Database, openFile, SQLITE, sqliteCode } from "./driver.ts";
 
+/**
+ * How much the write-ahead log holds before it is brought into the database, in pages of 4 KB. A page of the queue is
+ * written by one commit after the other: the longer that waits, the more of its versions are never copied.
+ */
+const CHECKPOINT_PAGES = 4_000;
 export const DATABASE_FILE = "capstan.db";
 
 /**
@@ -24,6 +29,7 @@ export async function openDatabase(dataDir: string): Promise<{ database: Databas
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
     database.exec("PRAGMA journal_mode = WAL");
     database.exec("PRAGMA synchronous = FULL");
+    database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     database.exec("PRAGMA temp_store = MEMORY");
     database.exec("PRAGMA cache_size = -16000");
     database.exec("BEGIN IMMEDIATE; COMMIT");
