@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { FAULTS, type FaultKind } from "../core/faults.ts";
+import { idPattern } from "../core/ids.ts";
 import { BASE_PATH, OPERATIONS, type Operation, PATH_PARAMETERS, pathParameters } from "./operations.ts";
-import { idPattern } from "./parameters.ts";
 import { errorShape } from "./shapes.ts";
 
 type JsonSchema = Record<string, unknown>;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ID_PREFIXES, type IdKind, isId } from "../core/ids.ts";
+import { ID_PREFIXES, type IdKind, idPattern, isId } from "../core/ids.ts";
 import { fitsCharacters, METADATA_LIMITS } from "../core/metadata.ts";
 import { type Micros, parseTime } from "../core/time.ts";
 import { LIMITS } from "./limits.ts";
@@ -104,8 +104,6 @@ export function idHeader(kind: IdKind, description: string) {
     .meta({ type: "string", pattern: idPattern(kind), description })
     .optional();
 }
-
-export const idPattern = (kind: IdKind): string => `^${ID_PREFIXES[kind]}[0-9a-f]{32}$`;
 
 /** An id in a body. */
 export const bodyId = (kind: IdKind) =>

@@ -1,9 +1,8 @@
 /** What the server answers, as schemas: the OpenAPI document and the client's types come from here. */
 import { z } from "zod";
-import type { IdKind } from "../core/ids.ts";
+import { type IdKind, idPattern } from "../core/ids.ts";
 import { TOKEN_ROLES } from "../core/records.ts";
 import { WORK_STATES } from "../core/transitions.ts";
-import { idPattern } from "./parameters.ts";
 
 const id = (kind: IdKind) => z.string().meta({ pattern: idPattern(kind) });
 const time = z.string().meta({ format: "date-time", description: "RFC 3339 in UTC with microseconds." });

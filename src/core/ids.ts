@@ -12,13 +12,15 @@ export const ID_PREFIXES = {
 
 export type IdKind = keyof typeof ID_PREFIXES;
 
-const UUID_HEX = /^[0-9a-f]{32}$/;
+/** The source of a regular expression that all ids of a kind match, and nothing else. */
+export const idPattern = (kind: IdKind): string => `^${ID_PREFIXES[kind]}[0-9a-f]{32}$`;
 
-export function isId(kind: IdKind, text: unknown): text is string {
-  if (typeof text !== "string") return false;
-  const prefix = ID_PREFIXES[kind];
-  return text.startsWith(prefix) && UUID_HEX.test(text.slice(prefix.length));
-}
+const PATTERNS = Object.fromEntries(
+  Object.keys(ID_PREFIXES).map((kind) => [kind, new RegExp(idPattern(kind as IdKind))]),
+) as Readonly<Record<IdKind, RegExp>>;
+
+export const isId = (kind: IdKind, text: unknown): text is string =>
+  typeof text === "string" && PATTERNS[kind].test(text);
 
 /**
  * 12 bits of `rand_a` and the first 14 of `rand_b`: the microseconds within the millisecond, then 16 bits that begin at

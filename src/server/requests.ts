@@ -23,15 +23,18 @@ const NOTHING: Record<string, unknown> = {};
 /** Checks one call against its row of the operations table: syntax first, then ids in the path, which are a 404. */
 export function requestParser(operation: Operation): (raw: RawRequest) => Outcome<ParsedRequest> {
   const names = pathParameters(operation.path);
+  const headersOf = partParser(operation.headers);
+  const queryOf = partParser(operation.query);
+  const bodyOf = partParser(operation.body);
   const isList = operation.query?.shape.after_id !== undefined;
   return (raw) => {
-    const headers = part(operation.headers, raw.headers);
+    const headers = headersOf(raw.headers);
     if (headers.refused) return headers;
-    const query = part(operation.query, withPlainNames(raw.query));
+    const query = queryOf(withPlainNames(raw.query));
     if (query.refused) return query;
     const twoCursors = isList ? conflictingCursors(query.value) : undefined;
     if (twoCursors !== undefined) return twoCursors;
-    const body = part(operation.body, raw.body === undefined ? NOTHING : raw.body);
+    const body = bodyOf(raw.body === undefined ? NOTHING : raw.body);
     if (body.refused) return body;
     for (const name of names) {
       const kind = PATH_PARAMETERS[name];
@@ -58,11 +61,25 @@ function withPlainNames(query: Readonly<Record<string, unknown>>): Readonly<Reco
   return plain ?? query;
 }
 
-function part(schema: z.ZodObject | undefined, value: unknown): Outcome<Record<string, unknown>> {
-  if (schema === undefined) return done(NOTHING);
-  const result = schema.safeParse(value);
-  if (result.success) return done(result.data);
-  return invalid(result.error.issues, value);
+const PASSED_EMPTY = done(NOTHING);
+
+/** Checks one part of a request. Most requests leave out everything that they may, which needs no look at the schema. */
+function partParser(schema: z.ZodObject | undefined): (value: unknown) => Outcome<Record<string, unknown>> {
+  if (schema === undefined) return () => PASSED_EMPTY;
+  const names = Object.keys(schema.shape);
+  const mayBeEmpty = isEmptyObject(schema.safeParse(NOTHING).data);
+  return (value) => {
+    if (mayBeEmpty && isObject(value) && names.every((name) => value[name] === undefined)) return PASSED_EMPTY;
+    const result = schema.safeParse(value);
+    return result.success ? done(result.data) : invalid(result.error.issues, value);
+  };
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+function isEmptyObject(value: Record<string, unknown> | undefined): boolean {
+  return value !== undefined && Object.keys(value).length === 0;
 }
 
 /**

@@ -1,5 +1,4 @@
-import { ID_PREFIXES } from "../../core/ids.ts";
-import { idPattern } from "../parameters.ts";
+import { ID_PREFIXES, idPattern } from "../../core/ids.ts";
 
 /** The part of JSON Schema that our own schemas use. */
 export interface Schema {
