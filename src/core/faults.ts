@@ -24,6 +24,8 @@ export interface Fault {
   readonly param?: string;
   /** After how many seconds a repeat makes sense, for `rate_limited` and `unavailable`. */
   readonly retryAfterSeconds?: number;
+  /** The call may have done what it was to do, and would do it again. */
+  readonly mayHaveHappened?: true;
 }
 
 export interface Refused {

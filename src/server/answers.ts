@@ -14,7 +14,7 @@ export function sendFault(reply: FastifyReply, requestId: string, fault: Fault, 
   const { status } = FAULTS[fault.kind];
   if (status === 429 || status === 503)
     reply.header("retry-after", String(fault.retryAfterSeconds ?? RETRY_AFTER_SECONDS));
-  if (workApi && (status === 409 || status === 412)) reply.header("x-should-retry", "false");
+  if (fault.mayHaveHappened || (workApi && (status === 409 || status === 412))) reply.header("x-should-retry", "false");
   sendJson(reply, status, errorBody(requestId, fault));
 }
 

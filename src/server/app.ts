@@ -9,7 +9,6 @@ import Fastify, {
 import { LIMITS } from "../contract/limits.ts";
 import { BASE_PATH, OPERATION_NAMES, OPERATIONS, type Operation, type OperationName } from "../contract/operations.ts";
 import { type Fault, FaultError, type Outcome, type Refused } from "../core/faults.ts";
-import { StoreUnavailable } from "../storage/store.ts";
 import { denied, deniedSession } from "./access.ts";
 import { authenticate } from "./admission.ts";
 import { sendFault, sendJson } from "./answers.ts";
@@ -18,9 +17,10 @@ import { answerClientError } from "./client-errors.ts";
 import { type Call, type Handler, type Services, StreamAnswer } from "./handlers/handler.ts";
 import { HANDLERS } from "./handlers/index.ts";
 import { parseJson } from "./json.ts";
-import type { Logger, Logs } from "./log.ts";
+import type { Logs } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { ServerLimits } from "./options.ts";
+import { faultOf, faultOfCall } from "./request-faults.ts";
 import { type ParsedRequest, requestParser } from "./requests.ts";
 import type { Principal } from "./tokens.ts";
 
@@ -211,7 +211,8 @@ function addRoute(
       else settle(refused);
     },
     handler: (request, reply) => {
-      const fail = (error: unknown) => sendFault(reply, request.id, faultOf(error, request, log), workApi);
+      const fail = (error: unknown) =>
+        sendFault(reply, request.id, faultOfCall(error, request, log, operation), workApi);
       const parsed = parse({
         path: pathOf(request),
         query: request.query as Record<string, unknown>,
@@ -269,21 +270,3 @@ function pathWithoutQuery({ url }: FastifyRequest): string {
 }
 
 const pathOf = (request: FastifyRequest): Record<string, string> => request.params as Record<string, string>;
-
-/** What went wrong, as a fault. Whatever is not known by name is a 500 that tells nothing and is logged in full. */
-function faultOf(error: unknown, request: FastifyRequest, log: Logger): Fault {
-  if (error instanceof FaultError) return error.fault;
-  if (error instanceof StoreUnavailable) {
-    log.warn({ request_id: request.id, err: error }, "store unavailable");
-    return { kind: "unavailable", message: "The database cannot be used right now. Try again.", retryAfterSeconds: 1 };
-  }
-  const { code, statusCode } = error as { code?: string; statusCode?: number };
-  if (code === "FST_ERR_CTP_BODY_TOO_LARGE") {
-    return { kind: "invalid_request", message: `The body is larger than ${LIMITS.bodyBytes} bytes.` };
-  }
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
-    return { kind: "invalid_request", message: "The request is not well-formed HTTP." };
-  }
-  log.error({ request_id: request.id, err: error }, "request failed");
-  return { kind: "internal", message: `Something broke on our side. The server's log has request ${request.id}.` };
-}

@@ -71,7 +71,7 @@ export interface StateCount {
  * - Reads see every command that was answered before the read began.
  * - The store's clock is the only clock that judges leases, windows and expiry.
  * - While the database cannot be used, calls are rejected with {@link StoreUnavailable}, and a command so rejected either
- *   took effect as a whole or not at all.
+ *   took effect as a whole or not at all. Where nobody can know which, the error says `mayHaveHappened`.
  *
  * No adapter holds a rule that a caller could observe: those are in `core`.
  */
@@ -147,9 +147,13 @@ export interface EventFilter {
 
 /** The database is away, full or closed. A repeat may succeed. */
 export class StoreUnavailable extends Error {
-  constructor(message: string, options?: ErrorOptions) {
+  /** The commit was on its way when the database went: what was asked for is done as a whole, or not at all. */
+  readonly mayHaveHappened: boolean;
+
+  constructor(message: string, options: ErrorOptions & { readonly mayHaveHappened?: boolean } = {}) {
     super(message, options);
     this.name = "StoreUnavailable";
+    this.mayHaveHappened = options.mayHaveHappened ?? false;
   }
 }
 

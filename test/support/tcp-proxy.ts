@@ -8,6 +8,7 @@ export class TcpProxy {
   /** Connections that were made through it. */
   connections = 0;
   #dead = new WeakSet<Socket>();
+  #cut: { readonly at: string; readonly passes: boolean } | undefined;
 
   private constructor(host: string, port: number) {
     this.#server = createServer((near) => {
@@ -18,7 +19,7 @@ export class TcpProxy {
         [far, near],
       ] as const) {
         this.#sockets.add(from);
-        from.on("data", (bytes) => void (this.#dead.has(from) || to.write(bytes)));
+        from.on("data", (bytes) => this.#pass(bytes, from, to));
         from.on("close", () => void (this.#dead.has(from) || to.destroy()));
         from.on("error", () => undefined);
       }
@@ -33,6 +34,26 @@ export class TcpProxy {
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
+  }
+
+  /**
+   * The next connection over which this text comes breaks there, for whoever sent it.
+   *
+   * @param passes whether the other end gets the text, with all that came with it
+   */
+  cutAt(text: string, { passes }: { readonly passes: boolean }): void {
+    this.#cut = { at: text, passes };
+  }
+
+  #pass(bytes: Buffer, from: Socket, to: Socket): void {
+    if (this.#dead.has(from)) return;
+    const cut = this.#cut !== undefined && bytes.includes(this.#cut.at) ? this.#cut : undefined;
+    if (cut === undefined) return void to.write(bytes);
+    this.#cut = undefined;
+    this.#dead.add(from).add(to);
+    if (cut.passes) to.write(bytes);
+    else to.destroy();
+    from.destroy();
   }
 
   /** Nothing passes any more over the connections that there are; new ones work. */

@@ -46,6 +46,7 @@ export const environmentsOperations = {
     roles: [],
     body: updateEnvironmentBody,
     response: environmentShape,
+    repeatable: true,
     errors: ["invalid_request", "not_found"],
   }),
   archiveEnvironment: operation({

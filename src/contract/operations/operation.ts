@@ -19,10 +19,23 @@ export interface Operation {
   readonly response: z.ZodType;
   /** Besides 401, 403, 429, 500 and 503, which every call may answer. */
   readonly errors: readonly FaultKind[];
+  /**
+   * It may reach the server twice and still mean the same, as every GET does; where that depends on what is sent, whether
+   * it does. A second graceful stop would confirm the first one.
+   */
+  readonly repeatable?: true | ((input: Readonly<Record<string, unknown>>) => boolean);
   /** Ours; not part of the published API. */
   readonly extension?: true;
   /** Answers with server-sent events, each of them a `response`. */
   readonly stream?: true;
+}
+
+/** Whether this call, made again because nobody knows what became of it, does nothing that it has not done already. */
+export function isRepeatable(
+  { method, repeatable }: Pick<Operation, "method" | "repeatable">,
+  input: Readonly<Record<string, unknown>>,
+): boolean {
+  return method === "GET" || repeatable === true || repeatable?.(input) === true;
 }
 
 export const operation = <const T extends Operation>(definition: T) => definition;

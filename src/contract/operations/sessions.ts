@@ -53,6 +53,7 @@ export const sessionsOperations = {
     roles: ["client"],
     body: updateSessionBody,
     response: sessionShape,
+    repeatable: true,
     errors: ["invalid_request", "not_found", "conflict"],
   }),
   deleteSession: operation({
@@ -77,6 +78,7 @@ export const sessionsOperations = {
     summary: "Ask the session's worker to stop",
     roles: ["client"],
     response: sessionShape,
+    repeatable: true,
     errors: ["not_found", "conflict"],
   }),
 } as const;

@@ -74,6 +74,7 @@ export const workOperations = {
     roles: ["worker", "hand_out"],
     body: updateWorkBody,
     response: workShape,
+    repeatable: true,
     errors: ["invalid_request", "not_found"],
   }),
   ackWork: operation({
@@ -83,6 +84,7 @@ export const workOperations = {
     roles: ["worker", "hand_out"],
     headers: z.object(workerId),
     response: workShape,
+    repeatable: true,
     errors: ["invalid_request", "not_found", "work_conflict"],
   }),
   heartbeatWork: operation({
@@ -107,6 +109,7 @@ export const workOperations = {
       ),
     }),
     response: heartbeatShape,
+    repeatable: true,
     errors: ["invalid_request", "not_found", "work_conflict", "precondition_failed"],
   }),
   stopWork: operation({
@@ -117,6 +120,7 @@ export const workOperations = {
     headers: z.object(workerId),
     body: stopWorkBody,
     response: workShape,
+    repeatable: (input) => input.force === true,
     errors: ["invalid_request", "not_found", "work_conflict"],
   }),
   releaseWork: operation({

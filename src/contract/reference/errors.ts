@@ -65,8 +65,8 @@ const ADVICE: Readonly<Record<FaultKind, Advice>> = {
   },
   unavailable: {
     means: "The server is shutting down, or its database cannot be used right now. `/readyz` tells which.",
-    todo: "Repeat. A write that was answered so may have happened; whatever was answered 200 has.",
-    repeat: "yes, after `retry-after` seconds",
+    todo: "Repeat, unless the answer has `x-should-retry: false`: then a write may have happened that a repeat would do a second time, such as a new session. Look before you send it again. Whatever was answered 200 has happened.",
+    repeat: "yes, after `retry-after` seconds; not with `x-should-retry: false`",
   },
 };
 

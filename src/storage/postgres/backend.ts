@@ -3,7 +3,7 @@ import type { Backend } from "../batcher.ts";
 import { StoreUnavailable } from "../store.ts";
 import { type ClaimFloors, firstKeys } from "./claim-floors.ts";
 import { answersOf, type Client, type Connections, together } from "./connection.ts";
-import { isRolledBack, unavailable } from "./errors.ts";
+import { isRolledBack, unavailable, unavailableAtCommit } from "./errors.ts";
 import type { LoadedRows } from "./loaded.ts";
 import type { Loader } from "./loader.ts";
 import { Locks } from "./locks.ts";
@@ -108,7 +108,8 @@ export class PostgresBackend implements Backend {
       if (answers.at(-1)?.command !== "COMMIT") throw new Error("the database answered COMMIT with a rollback");
     } catch (error) {
       pollers.giveBack(notes);
-      throw error;
+      // What may be done again is for the caller of this to see.
+      throw isRolledBack(error) ? error : unavailableAtCommit(error);
     }
   }
 

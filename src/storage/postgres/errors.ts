@@ -70,6 +70,13 @@ export function unavailable(error: unknown): unknown {
   return new StoreUnavailable(`The database cannot be used: ${reasonOf(state, error)}.`, { cause: error });
 }
 
+/** The same for what failed once a COMMIT was sent: when its answer is lost, nobody knows what became of it. */
+export function unavailableAtCommit(error: unknown): unknown {
+  const told = unavailable(error);
+  if (!(told instanceof StoreUnavailable) || !isConnectionLost(error)) return told;
+  return new StoreUnavailable(told.message, { cause: error, mayHaveHappened: true });
+}
+
 function reasonOf(state: string | undefined, error: Error): string {
   if (state === undefined) return `no connection (${(error as NodeJS.ErrnoException).code ?? "lost"})`;
   if (state === "55P03") return "a row was locked for too long";
