@@ -2,9 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { closeFile, type Database } from "../../src/storage/sqlite/driver.ts";
+import { closeFile, type Database, openFile } from "../../src/storage/sqlite/driver.ts";
 import { openDatabase } from "../../src/storage/sqlite/open.ts";
-import { QUEUE_SQL } from "../../src/storage/sqlite/queue-sql.ts";
+import { LimitedQuery, QUEUE_SQL } from "../../src/storage/sqlite/queue-sql.ts";
 
 /** Which index each statement of the queue reads. */
 const INDEXES: Record<keyof typeof QUEUE_SQL, string> = {
@@ -36,5 +36,18 @@ describe("on SQLite the queue", () => {
     const expected = [INDEXES[name as keyof typeof QUEUE_SQL]];
     if (SORTED.has(name)) expected.push("USE TEMP B-TREE FOR ORDER BY");
     expect(steps).toEqual(expected);
+  });
+});
+
+describe("a limited query", () => {
+  it("gives at least as many rows as were asked for, with few statements for all limits", async () => {
+    const database = await openFile(":memory:");
+    const prepared: string[] = [];
+    const counting = { prepare: (sql: string) => prepared.push(sql) && database.prepare(sql) } as unknown as Database;
+    const query = new LimitedQuery(counting, "SELECT value FROM json_each(?)");
+    const values = JSON.stringify(Array.from({ length: 2_000 }, (_, value) => value));
+    for (let rows = 1; rows <= 1_000; rows++) expect(query.first(rows, values).length).toBeGreaterThanOrEqual(rows);
+    expect(prepared.length).toBe(7);
+    database.close();
   });
 });

@@ -6,7 +6,7 @@ import type { Backend } from "../batcher.ts";
 import { AGENT, AGENT_VERSION, ENVIRONMENT, EVENT, SESSION, TOKEN, WORK } from "../rows/index.ts";
 import { type StateCount, StoreUnavailable } from "../store.ts";
 import { type Database, type Row, SQLITE, type Statement, sqliteCode } from "./driver.ts";
-import { QUEUE_SQL } from "./queue-sql.ts";
+import { LimitedQuery, QUEUE_SQL } from "./queue-sql.ts";
 import { insertInto, TableAccess } from "./tables.ts";
 import { WorkCounts } from "./work-counts.ts";
 
@@ -29,9 +29,9 @@ export class SqliteBackend implements Backend {
   readonly #version: Statement;
   readonly #insertEvent: Statement;
   readonly #markProcessed: Statement;
-  readonly #ready: Statement;
-  readonly #delivered: Statement;
-  readonly #delayed: Statement;
+  readonly #ready: LimitedQuery;
+  readonly #delivered: LimitedQuery;
+  readonly #delayed: LimitedQuery;
   readonly #due: Statement;
   readonly #hasSession: Statement;
   readonly #toolResult: Statement;
@@ -56,11 +56,11 @@ export class SqliteBackend implements Backend {
     this.#insertEvent = database.prepare(insertInto(EVENT));
     this.#markProcessed = database.prepare(
       `UPDATE event SET processed_at = ? WHERE session_id = ? AND id > ? AND id <= ?
-       AND processed_at IS NULL AND type IN (${INPUT_EVENT_TYPES.map((type) => `'${type}'`).join(", ")})`,
+       AND processed_at IS NULL AND (${INPUT_EVENT_TYPES.map((type) => `type = '${type}'`).join(" OR ")})`,
     );
-    this.#ready = database.prepare(QUEUE_SQL.ready);
-    this.#delivered = database.prepare(QUEUE_SQL.delivered);
-    this.#delayed = database.prepare(QUEUE_SQL.delayed);
+    this.#ready = new LimitedQuery(database, QUEUE_SQL.ready);
+    this.#delivered = new LimitedQuery(database, QUEUE_SQL.delivered);
+    this.#delayed = new LimitedQuery(database, QUEUE_SQL.delayed);
     this.#due = database.prepare(QUEUE_SQL.due);
     this.#hasSession = database.prepare(QUEUE_SQL.hasSession);
     this.#toolResult = database.prepare(QUEUE_SQL.toolResult);
@@ -129,10 +129,10 @@ export class SqliteBackend implements Backend {
     };
     const windows = new Set<number>();
     for (const claim of needs.claims) if (claim.environmentId === environmentId) windows.add(claim.windowMicros);
-    add(this.#ready.all(environmentId, limit));
+    add(this.#ready.first(limit, environmentId));
     const ready = found.size;
-    for (const window of windows) add(this.#delivered.all(environmentId, loaded.now - window, limit));
-    add(this.#delayed.all(environmentId, loaded.now, limit));
+    for (const window of windows) add(this.#delivered.first(limit, environmentId, loaded.now - window));
+    add(this.#delayed.first(limit, environmentId, loaded.now));
     const rows = [...found.values()];
     return found.size === ready ? rows : rows.sort((a, b) => (a.id < b.id ? -1 : 1));
   }

@@ -1,3 +1,35 @@
+import type { Database, Row, Statement, Value } from "./driver.ts";
+
+/** Rounded up to a power of two, so that few statements serve all limits; a batch has few claims. */
+const LEAST_ROWS = 16;
+
+/**
+ * A query that ends with its limit. Bound as a value, it would make SQLite plan the query anew for each other one, which
+ * takes longer than the query.
+ */
+export class LimitedQuery {
+  readonly #database: Database;
+  readonly #sql: string;
+  readonly #statements = new Map<number, Statement>();
+
+  /** @param sql without its LIMIT */
+  constructor(database: Database, sql: string) {
+    this.#database = database;
+    this.#sql = sql;
+  }
+
+  /** At least the first `rows` rows, if there are so many. */
+  first(rows: number, ...values: Value[]): Row[] {
+    const limit = Math.max(LEAST_ROWS, 2 ** Math.ceil(Math.log2(rows)));
+    let statement = this.#statements.get(limit);
+    if (statement === undefined) {
+      statement = this.#database.prepare(`${this.#sql} LIMIT ${limit}`);
+      this.#statements.set(limit, statement);
+    }
+    return statement.all(...values) as Row[];
+  }
+}
+
 /**
  * How the queue is read. Each statement names its partial index: without statistics, which a young database has none of,
  * SQLite may prefer the index over all items and read past every stopped one.
@@ -5,13 +37,13 @@
 export const QUEUE_SQL = {
   /** Never delivered: in claim order, so that the first entry is the next item however many wait behind it. */
   ready: `SELECT id FROM work INDEXED BY work_ready WHERE environment_id = ? AND state = 'queued'
-    AND delivered_at IS NULL AND available_at IS NULL ORDER BY id LIMIT ?`,
+    AND delivered_at IS NULL AND available_at IS NULL ORDER BY id`,
   /** Delivered and not acknowledged until an instant. */
   delivered: `SELECT id FROM work INDEXED BY work_delivered WHERE environment_id = ? AND state = 'queued'
-    AND delivered_at IS NOT NULL AND delivered_at <= ? ORDER BY id LIMIT ?`,
+    AND delivered_at IS NOT NULL AND delivered_at <= ? ORDER BY id`,
   /** Released with a delay that is over at an instant. */
   delayed: `SELECT id FROM work INDEXED BY work_delayed WHERE environment_id = ? AND state = 'queued'
-    AND available_at IS NOT NULL AND available_at <= ? ORDER BY id LIMIT ?`,
+    AND available_at IS NOT NULL AND available_at <= ? ORDER BY id`,
   /** Whatever a sweeper has to look at by an instant. */
   due: `SELECT id FROM work INDEXED BY work_due WHERE sweep_at IS NOT NULL AND sweep_at <= ?
     ORDER BY sweep_at LIMIT ?`,
