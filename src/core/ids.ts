@@ -39,6 +39,11 @@ export class IdSource {
   readonly #randomHex: (bytes: number) => string;
   #ms = 0;
   #counter = 0;
+  /** The text of the millisecond that was asked for last: it costs as much as the rest of an id. */
+  #textMs = -1;
+  #text = "";
+  /** The newest id, without its prefix. */
+  #newest = "";
 
   constructor(randomHex: (bytes: number) => string) {
     this.#randomHex = randomHex;
@@ -58,13 +63,22 @@ export class IdSource {
     }
     const high = this.#counter >>> 14;
     const low = (this.#counter & 0x3fff) | 0x8000;
-    const time = this.#ms.toString(16).padStart(12, "0");
-    return `${ID_PREFIXES[kind]}${time}7${high.toString(16).padStart(3, "0")}${low.toString(16)}${this.#randomHex(6)}`;
+    this.#newest = `${this.#time()}7${high.toString(16).padStart(3, "0")}${low.toString(16)}${this.#randomHex(6)}`;
+    return ID_PREFIXES[kind] + this.#newest;
+  }
+
+  #time(): string {
+    if (this.#textMs !== this.#ms) {
+      this.#textMs = this.#ms;
+      this.#text = this.#ms.toString(16).padStart(12, "0");
+    }
+    return this.#text;
   }
 
   /** Makes every later id greater than this one: called at start with the newest id that the store holds. */
   raiseAbove(id: string): void {
     const hex = id.slice(id.indexOf("_") + 1);
+    if (hex <= this.#newest) return;
     const ms = Number.parseInt(hex.slice(0, 12), 16);
     const counter = (Number.parseInt(hex.slice(13, 16), 16) << 14) | (Number.parseInt(hex.slice(16, 20), 16) & 0x3fff);
     if (ms > this.#ms || (ms === this.#ms && counter > this.#counter)) {

@@ -129,10 +129,13 @@ function requestId(request: IncomingMessage): string {
   return sane ? given : randomUUID();
 }
 
+/** The type that every body is taken for. A parser under its very name is found at once, one for all types is searched. */
+const ANY_TYPE = "application/json";
+
 /** Bodies are JSON whatever the content type says, and an empty one is no body. */
 function acceptAnyBody(app: FastifyInstance, maxDepth: number): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => {
+  app.addContentTypeParser([ANY_TYPE, "*"], { parseAs: "buffer" }, (_request, body, done) => {
     const parsed = parseJson(body as Buffer, maxDepth);
     if (parsed.refused) done(new FaultError(parsed.refused));
     else done(null, parsed.value);
@@ -144,7 +147,7 @@ function arrive(parts: AppParts): onRequestHookHandler {
     request.receivedAt = performance.now();
     const { headers } = request;
     // A type that is no type would be refused before a parser is asked.
-    if (headers["content-type"] !== undefined) headers["content-type"] = "application/json";
+    if (headers["content-type"] !== undefined) headers["content-type"] = ANY_TYPE;
     reply.header("x-request-id", request.id);
     if (headers.host === undefined && request.raw.httpVersion === "1.1") sendFault(reply, request.id, NO_HOST);
     else if (parts.draining() && request.url.startsWith(BASE_PATH)) {
@@ -211,8 +214,6 @@ function addRoute(
       else settle(refused);
     },
     handler: (request, reply) => {
-      const fail = (error: unknown) =>
-        sendFault(reply, request.id, faultOfCall(error, request, log, operation), workApi);
       const parsed = parse({
         path: pathOf(request),
         query: request.query as Record<string, unknown>,
@@ -220,13 +221,18 @@ function addRoute(
         body: request.body,
       });
       if (parsed.refused) sendFault(reply, request.id, parsed.refused, workApi);
-      else {
-        run(parsed.value, request, reply)
-          .then((outcome) => respond(request, reply, outcome))
-          .catch(fail);
-      }
+      else serve(parsed.value, request, reply);
     },
   });
+
+  /** Never rejects. */
+  async function serve(parsed: ParsedRequest, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    try {
+      respond(request, reply, await run(parsed, request, reply));
+    } catch (error) {
+      sendFault(reply, request.id, faultOfCall(error, request, log, operation), workApi);
+    }
+  }
 
   /** 401 and 403, before the body is read. A promise only where the store has to be asked, which is seldom. */
   function admit(request: FastifyRequest): undefined | Refused | Promise<Refused | undefined> {

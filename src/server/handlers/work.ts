@@ -21,14 +21,16 @@ const pollWork: Handler<"pollWork"> = async ({ path, query, headers, services, c
   const waitMs = Math.max(query.block_ms ?? 0, (headers.prefer ?? 0) * 1_000);
   const reclaimOlderThanMs = query.reclaim_older_than_ms ?? DEFAULT_RECLAIM_MS;
   const answered = notePolling(services.store, environmentId, workerId, waitMs);
-  const polled = await services.waitingRoom
-    .poll({ environmentId, workerId, reclaimOlderThanMs, waitMs }, caller)
-    .finally(answered);
-  return answer(polled, (item) => {
-    if (item === null) return null;
-    setHeader("work-token", services.workTokens.issue(item));
-    return presentWork(item);
-  });
+  try {
+    const polled = await services.waitingRoom.poll({ environmentId, workerId, reclaimOlderThanMs, waitMs }, caller);
+    return answer(polled, (item) => {
+      if (item === null) return null;
+      setHeader("work-token", services.workTokens.issue(item));
+      return presentWork(item);
+    });
+  } finally {
+    answered();
+  }
 };
 
 const listWork: Handler<"listWork"> = async ({ path, query, services: { store } }) => {
