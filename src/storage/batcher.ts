@@ -29,9 +29,14 @@ export const MAX_BATCH = 512;
 /** Most calls that may wait for a commit; beyond it callers are told to come back. */
 export const MAX_PENDING = 20_000;
 /**
+ * As many calls are worth a batch beside the one that is under way, for a backend that can: this process then works while
+ * the database does. Fewer calls wait for it to end, which costs less than a batch of their own: of what a small one costs a
+ * server and its database, more than half does not depend on how many calls are in it.
+ */
+export const WORTH_A_BATCH = 8;
+/**
  * After this time a batch is taken to wait for something, such as a row that somebody else has locked, and the next one
- * starts beside it. Most take a fraction of this, and calls that wait for one to end cost less than a batch of their own:
- * of what a small batch costs a server and its database, more than half does not depend on how many calls are in it.
+ * starts beside it, however small. Most take a fraction of this.
  */
 export const SLOW_BATCH_MS = 25;
 
@@ -85,7 +90,7 @@ export class Batcher {
 
   #schedule(): void {
     if (this.#scheduled || this.#running >= this.#maxBatches) return;
-    if (this.#running > 0 && this.#pending.length < MAX_BATCH) {
+    if (this.#running > 0 && this.#pending.length < WORTH_A_BATCH) {
       this.#overtaking ??= setTimeout(() => this.#startNext(), SLOW_BATCH_MS);
     } else this.#startNext();
   }

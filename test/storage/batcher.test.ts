@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { CommandInput } from "../../src/core/commands/index.ts";
 import { IdSource } from "../../src/core/ids.ts";
 import type { Changes, Loaded, Needs } from "../../src/core/unit.ts";
-import { type Backend, Batcher, MAX_BATCH, SLOW_BATCH_MS } from "../../src/storage/batcher.ts";
+import { type Backend, Batcher, SLOW_BATCH_MS, WORTH_A_BATCH } from "../../src/storage/batcher.ts";
 
 /** A database whose batches end when the test says so. */
 class HeldBackend implements Backend {
@@ -78,12 +78,18 @@ describe("batches of a database that answers later", () => {
     expect(backend.sizes).toEqual([1, 2, 4]);
   });
 
-  test("as many calls as a batch can hold wait for no other", async () => {
+  test("enough calls wait for no other, unless as many batches as are allowed are under way", async () => {
     call();
     await turns();
-    call(MAX_BATCH + 7);
+    call(WORTH_A_BATCH - 1);
     await turns();
-    expect(backend.sizes).toEqual([1, MAX_BATCH]);
+    expect(backend.sizes).toEqual([1]);
+    call();
+    await turns();
+    expect(backend.sizes).toEqual([1, WORTH_A_BATCH]);
+    call(WORTH_A_BATCH);
+    await turns();
+    expect(backend.sizes).toEqual([1, WORTH_A_BATCH]);
   });
 
   test("closing waits for the calls that were accepted", async () => {

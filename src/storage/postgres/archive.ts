@@ -70,7 +70,7 @@ class PostgresArchive implements StoreArchive {
     if (table === "secret") {
       const values = columnsOf(
         rows.map((row) => [row.name ?? null, row.value ?? null]),
-        2,
+        [0, 1],
       );
       const text = `INSERT INTO ${this.#schema}.secret SELECT * FROM unnest($1::text[], $2::text[])`;
       await this.#client.query(text, values);
@@ -96,7 +96,8 @@ class PostgresArchive implements StoreArchive {
     return {
       table: found.table as Table<{ readonly id: string }>,
       insertSql: found.insertSql,
-      insertValues: (records: readonly { readonly id: string }[]) => found.insertValues(records),
+      insertValues: (records: readonly { readonly id: string }[]) =>
+        found.insertValues(records.map((one) => found.row(one))),
     };
   }
 }

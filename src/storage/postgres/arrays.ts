@@ -11,25 +11,35 @@ export const SQL_TYPES: Readonly<Record<ColumnType, string>> = {
 const NEEDS_ESCAPE = /["\\]/;
 const ESCAPED = /["\\]/g;
 
-/**
- * A column of many rows as one parameter, in the text form of a PostgreSQL array. Rows travel column by column, so that a
- * statement has the same text and the same number of parameters for one row and for five hundred.
- */
+/** Many values as one parameter, in the text form of a PostgreSQL array. */
 export function arrayOf(values: readonly Value[]): string {
   let text = "{";
-  for (let index = 0; index < values.length; index++) {
-    if (index > 0) text += ",";
-    const value = values[index] as Value;
-    if (value === null) text += "NULL";
-    else if (typeof value === "number") text += value;
-    else text += NEEDS_ESCAPE.test(value) ? `"${value.replace(ESCAPED, "\\$&")}"` : `"${value}"`;
-  }
+  for (let index = 0; index < values.length; index++) text += separated(index, values[index] as Value);
   return `${text}}`;
 }
 
-/** The columns of rows that are given one by one. */
-export function columnsOf(rows: readonly (readonly Value[])[], width: number): string[] {
-  const columns: string[] = [];
-  for (let column = 0; column < width; column++) columns.push(arrayOf(rows.map((row) => row[column] as Value)));
-  return columns;
+/**
+ * Columns of rows, each as one parameter. Rows travel column by column, so that a statement has the same text and the same
+ * number of parameters for one row and for five hundred.
+ *
+ * @param columns places in the rows
+ */
+export function columnsOf(rows: readonly (readonly Value[])[], columns: readonly number[]): string[] {
+  return columns.map((column) => {
+    let text = "{";
+    for (let index = 0; index < rows.length; index++) {
+      text += separated(index, (rows[index] as readonly Value[])[column] as Value);
+    }
+    return `${text}}`;
+  });
+}
+
+function separated(index: number, value: Value): string {
+  return index === 0 ? elementOf(value) : `,${elementOf(value)}`;
+}
+
+function elementOf(value: Value): string {
+  if (value === null) return "NULL";
+  if (typeof value === "number") return String(value);
+  return NEEDS_ESCAPE.test(value) ? `"${value.replace(ESCAPED, "\\$&")}"` : `"${value}"`;
 }

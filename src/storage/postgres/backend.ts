@@ -2,14 +2,14 @@ import type { Changes, Loaded, Needs } from "../../core/unit.ts";
 import type { Backend } from "../batcher.ts";
 import { StoreUnavailable } from "../store.ts";
 import { type ClaimFloors, firstKeys } from "./claim-floors.ts";
-import { answersOf, type Client, type Connections, together } from "./connection.ts";
+import type { Client, Connections } from "./connection.ts";
 import { isRolledBack, unavailable, unavailableAtCommit } from "./errors.ts";
 import type { LoadedRows } from "./loaded.ts";
 import type { Loader } from "./loader.ts";
 import { Locks } from "./locks.ts";
 import type { PostgresLimits } from "./options.ts";
 import type { PollerNotes } from "./pollers.ts";
-import type { Sql } from "./sql.ts";
+import { type Sql, sql } from "./sql.ts";
 import type { Writer } from "./writer.ts";
 
 /** How often a batch is done again that the database has rolled back, or that changed what it had not locked. */
@@ -63,7 +63,7 @@ export class PostgresBackend implements Backend {
           await client.query("ROLLBACK");
           return "again";
         }
-        await this.#commit(client, changes, loaded);
+        await rollingBack(client, () => this.#commit(client, changes, loaded));
         this.#remember(needs, loaded, changes);
         return "done";
       });
@@ -91,21 +91,22 @@ export class PostgresBackend implements Backend {
 
   #load(client: Client, needs: Needs, locks: Locks): Promise<LoadedRows> {
     const { loader, connections } = this.#parts;
-    const begin = () => [client.query(BEGIN), connections.send(client, this.#settings, [])];
-    return loader.load(client, needs, locks, begin);
+    const trip = connections.roundTrip();
+    trip.add(BEGIN);
+    trip.add(this.#settings);
+    return loader.load(client, trip, needs, locks);
   }
 
   async #commit(client: Client, changes: Changes, loaded: LoadedRows): Promise<void> {
-    const { writer, pollers } = this.#parts;
+    const { connections, writer, pollers } = this.#parts;
     const notes = pollers.take();
+    const trip = connections.roundTrip();
+    writer.write(trip, changes, loaded);
+    pollers.write(trip, notes);
+    trip.add(COMMIT);
     try {
-      const sent = together(client, () => {
-        const written = writer.send(client, changes, loaded);
-        const noted = pollers.send(client, notes);
-        return [...written, ...(noted === undefined ? [] : [noted]), client.query("COMMIT")];
-      });
-      const answers = await answersOf(sent);
-      if (answers.at(-1)?.command !== "COMMIT") throw new Error("the database answered COMMIT with a rollback");
+      const command = await trip.run(client);
+      if (command !== "COMMIT") throw new Error(`the database answered COMMIT with ${command}`);
     } catch (error) {
       pollers.giveBack(notes);
       // What may be done again is for the caller of this to see.
@@ -141,7 +142,8 @@ async function rollingBack<T>(client: Client, work: () => Promise<T>): Promise<T
   }
 }
 
-const BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+const BEGIN = sql("begin", "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
+const COMMIT = sql("commit", "COMMIT");
 
 /**
  * What every transaction is told first. Nothing outlives it, so that a pooler may give each transaction another

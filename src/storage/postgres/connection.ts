@@ -1,18 +1,10 @@
 import pg from "pg";
 import { isConnectionLost } from "./errors.ts";
 import type { PostgresLimits } from "./options.ts";
-import type { Sql } from "./sql.ts";
+import { parserOf } from "./parsers.ts";
+import { RoundTrip } from "./round-trip.ts";
 
-type Parser = (text: string) => unknown;
-
-/** Rows as the tables expect them: numbers for 64-bit integers (microseconds fit until 2255), 0 and 1, JSON as its text. */
-const PARSERS: Readonly<Record<number, Parser>> = {
-  [pg.types.builtins.INT8]: Number,
-  [pg.types.builtins.INT4]: Number,
-  [pg.types.builtins.BOOL]: (text) => (text === "t" ? 1 : 0),
-};
-const asText: Parser = (text) => text;
-const TYPES = { getTypeParser: (oid: number) => PARSERS[oid] ?? asText } as pg.CustomTypesConfig;
+const TYPES = { getTypeParser: parserOf } as pg.CustomTypesConfig;
 
 export type Client = pg.PoolClient;
 export type QueryResult = pg.QueryResult<Record<string, null | number | string>>;
@@ -35,28 +27,13 @@ export function clientConfig({ url, limits }: ConnectionOptions): pg.ClientConfi
   };
 }
 
-interface Corkable {
-  readonly connection?: { readonly stream?: { cork?(): void; uncork?(): void } };
-}
-
-/** Lets statements leave in one packet, where each would be a system call of its own. */
-export function together<T>(client: Client, send: () => T): T {
-  const stream = (client as unknown as Corkable).connection?.stream;
-  stream?.cork?.();
-  try {
-    return send();
-  } finally {
-    stream?.uncork?.();
-  }
-}
-
 /** A bounded set of connections for one purpose, made when they are needed. */
 export class Connections {
   readonly #pool: pg.Pool;
   readonly #prepare: boolean;
 
   constructor(options: ConnectionOptions, size: number) {
-    this.#pool = new pg.Pool({ ...clientConfig(options), max: size, pipeline: true } as pg.PoolConfig);
+    this.#pool = new pg.Pool({ ...clientConfig(options), max: size });
     this.#prepare = options.prepare;
     // Without listeners a connection that breaks would end the process. Whoever uses it gets the error from its query.
     this.#pool.on("error", () => undefined);
@@ -81,10 +58,9 @@ export class Connections {
     }
   }
 
-  /** One statement; several may be sent on a client before the first is answered, and are run in that order. */
-  send(client: Pick<Client, "query">, sql: Sql, values: readonly unknown[]): Promise<QueryResult> {
-    const { name, text } = sql;
-    return client.query(this.#prepare ? { name, text, values: [...values] } : { text, values: [...values] });
+  /** Statements to be sent together on one of these connections. */
+  roundTrip(): RoundTrip {
+    return new RoundTrip(this.#prepare);
   }
 
   /** One statement by itself, planned anew. */
@@ -95,15 +71,4 @@ export class Connections {
   async close(): Promise<void> {
     await this.#pool.end();
   }
-}
-
-/**
- * Waits for statements that were sent together. When one fails, the database skips those behind it or answers that the
- * transaction is over; the first failure is the cause.
- */
-export async function answersOf(sent: readonly Promise<QueryResult>[]): Promise<QueryResult[]> {
-  const settled = await Promise.allSettled(sent);
-  const failed = settled.find((result) => result.status === "rejected");
-  if (failed !== undefined) throw failed.reason;
-  return settled.map((result) => (result as PromiseFulfilledResult<QueryResult>).value);
 }

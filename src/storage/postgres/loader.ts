@@ -3,15 +3,14 @@ import type { ClaimNeed, Needs } from "../../core/unit.ts";
 import type { Row, Value } from "../rows/index.ts";
 import { arrayOf } from "./arrays.ts";
 import type { ClaimFloors } from "./claim-floors.ts";
-import { answersOf, type Client, type Connections, type QueryResult, together } from "./connection.ts";
+import type { Client, Connections } from "./connection.ts";
 import { LoadedRows } from "./loaded.ts";
 import { ENVIRONMENT_LOCKS, environmentKey, type Locks, type MissingLocks } from "./locks.ts";
 import type { ReadSql } from "./read-sql.ts";
+import type { RoundTrip, Take } from "./round-trip.ts";
 import type { Sql } from "./sql.ts";
 import { SweepFloor } from "./sweep-floor.ts";
 import type { PgTables } from "./tables.ts";
-
-type Take = (rows: readonly Row[]) => void;
 
 /** Reads, and locks, what a batch needs: all statements are sent at once, and one round trip brings all answers. */
 export class Loader {
@@ -30,15 +29,11 @@ export class Loader {
     this.#clock = clock;
   }
 
-  /** Within a transaction that `begin` begins. */
-  async load(client: Client, needs: Needs, locks: Locks, begin: () => Promise<QueryResult>[]): Promise<LoadedRows> {
+  /** @param trip holds what begins the transaction */
+  async load(client: Client, trip: RoundTrip, needs: Needs, locks: Locks): Promise<LoadedRows> {
     const loaded = new LoadedRows(this.#tables, locks.works);
-    const statements = together(client, () => {
-      const sent = new Statements(this.#connections, client, begin());
-      this.#send(sent, loaded, needs, locks);
-      return sent;
-    });
-    await statements.done();
+    this.#ask(trip, loaded, needs, locks);
+    await trip.run(client);
     await this.#missing(client, loaded, needs);
     return loaded;
   }
@@ -46,14 +41,11 @@ export class Loader {
   /** Locks more rows, and reads them again, without waiting for anybody. Returns whether it got them all. */
   async lockMore(client: Client, loaded: LoadedRows, missing: MissingLocks): Promise<boolean> {
     if (missing.environments.length + missing.agents.length > 0) return false;
-    const statements = together(client, () => {
-      const sent = new Statements(this.#connections, client);
-      sent.addFor(new Set(missing.sessions), this.#sql.tryLockSessions, (rows) => loaded.sessions.add(rows, true));
-      sent.addFor(new Set(missing.works), this.#sql.tryLockWorks, (rows) => loaded.works.add(rows, true));
-      this.#readNow(sent, loaded);
-      return sent;
-    });
-    await statements.done();
+    const trip = this.#connections.roundTrip();
+    addFor(trip, new Set(missing.sessions), this.#sql.tryLockSessions, (rows) => loaded.sessions.add(rows, true));
+    addFor(trip, new Set(missing.works), this.#sql.tryLockWorks, (rows) => loaded.works.add(rows, true));
+    this.#readNow(trip, loaded);
+    await trip.run(client);
     const { sessions, works } = missing;
     return sessions.every((id) => loaded.sessions.isLocked(id)) && works.every((id) => loaded.works.isLocked(id));
   }
@@ -64,61 +56,61 @@ export class Loader {
     if (firstDue !== undefined) this.#sweepFloor.raise(firstDue.at, now);
   }
 
-  #readNow(statements: Statements, loaded: LoadedRows): void {
-    statements.add(this.#sql.now, [this.#clock?.now() ?? null], ([row]) => {
+  #readNow(trip: RoundTrip, loaded: LoadedRows): void {
+    trip.add(this.#sql.now, [this.#clock?.now() ?? null], ([row]) => {
       loaded.now = row?.now as number;
     });
   }
 
-  #send(statements: Statements, loaded: LoadedRows, needs: Needs, locks: Locks): void {
+  #ask(trip: RoundTrip, loaded: LoadedRows, needs: Needs, locks: Locks): void {
     const fixedNow = this.#clock?.now() ?? null;
     // In the order of `Locks`. Whatever is only read comes after the locks that keep it still.
-    this.#environmentLocks(statements, needs, locks);
-    this.#sessionsAndWorks(statements, loaded, needs, locks);
-    if (needs.sweepLimit > 0) this.#due(statements, loaded, needs.sweepLimit, fixedNow);
-    this.#others(statements, loaded, needs, locks);
-    if (needs.claims.length > 0) this.#claims(statements, loaded, needs, locks, fixedNow);
-    this.#readNow(statements, loaded);
+    this.#environmentLocks(trip, needs, locks);
+    this.#sessionsAndWorks(trip, loaded, needs, locks);
+    if (needs.sweepLimit > 0) this.#due(trip, loaded, needs.sweepLimit, fixedNow);
+    this.#others(trip, loaded, needs, locks);
+    if (needs.claims.length > 0) this.#claims(trip, loaded, needs, locks, fixedNow);
+    this.#readNow(trip, loaded);
   }
 
-  #environmentLocks(statements: Statements, needs: Needs, locks: Locks): void {
+  #environmentLocks(trip: RoundTrip, needs: Needs, locks: Locks): void {
     const alone = new Map<number, number>();
     for (const id of needs.joined) alone.set(environmentKey(id), 0);
     for (const id of locks.environments) alone.set(environmentKey(id), 1);
     if (alone.size === 0) return;
     const keys = [...alone.keys()].sort((a, b) => a - b);
     const values = [ENVIRONMENT_LOCKS, arrayOf(keys), arrayOf(keys.map((key) => alone.get(key) as number))];
-    statements.add(this.#sql.environmentLocks, values, () => undefined);
+    trip.add(this.#sql.environmentLocks, values, () => undefined);
   }
 
-  #sessionsAndWorks(statements: Statements, loaded: LoadedRows, needs: Needs, locks: Locks): void {
+  #sessionsAndWorks(trip: RoundTrip, loaded: LoadedRows, needs: Needs, locks: Locks): void {
     const sql = this.#sql;
     const { sessions, works } = loaded;
     if (locks.sessions.size + needs.turns.size > 0) {
       const values = [sorted(locks.sessions), sorted(needs.turns)];
-      statements.add(sql.lockSessions, values, (rows) => sessions.add(rows, true));
+      trip.add(sql.lockSessions, values, (rows) => sessions.add(rows, true));
     }
-    statements.addFor(locks.works, sql.lockWorks, (rows) => works.add(rows, true));
+    addFor(trip, locks.works, sql.lockWorks, (rows) => works.add(rows, true));
     const others = [...needs.works].filter((id) => !needs.turns.has(id));
-    statements.addFor(new Set(others), sql.sessionsOfWorks, (rows) => sessions.add(rows, false));
-    statements.addFor(needs.sessions, sql.liveWorks, (rows) => works.add(rows, false));
+    addFor(trip, new Set(others), sql.sessionsOfWorks, (rows) => sessions.add(rows, false));
+    addFor(trip, needs.sessions, sql.liveWorks, (rows) => works.add(rows, false));
   }
 
-  #due(statements: Statements, loaded: LoadedRows, limit: number, fixedNow: number | null): void {
+  #due(trip: RoundTrip, loaded: LoadedRows, limit: number, fixedNow: number | null): void {
     const { from } = this.#sweepFloor;
-    statements.add(this.#sql.firstDue, [from], ([row]) => {
+    trip.add(this.#sql.firstDue, [from], ([row]) => {
       loaded.firstDue = { at: (row?.sweep_at as number | undefined) ?? null };
     });
     const values = [fixedNow, limit, from];
-    statements.add(this.#sql.lockDueSessions, values, (rows) => loaded.sessions.add(rows, true));
-    statements.add(this.#sql.lockDueWorks, values, (rows) => {
+    trip.add(this.#sql.lockDueSessions, values, (rows) => loaded.sessions.add(rows, true));
+    trip.add(this.#sql.lockDueWorks, values, (rows) => {
       const ours = rows.filter((row) => loaded.sessions.isLocked(row.session_id as string));
       loaded.works.add(ours, true);
       loaded.dueIds = ours.map((row) => row.id as string);
     });
   }
 
-  #others(statements: Statements, loaded: LoadedRows, needs: Needs, locks: Locks): void {
+  #others(trip: RoundTrip, loaded: LoadedRows, needs: Needs, locks: Locks): void {
     const sql = this.#sql;
     const alone = (row: Row) => locks.environments.has(row.id as string);
     const environments: Take = (rows) => {
@@ -127,58 +119,54 @@ export class Loader {
     };
     if (needs.environments.size + locks.environments.size + needs.sessions.size > 0) {
       const ids = sorted(new Set([...needs.environments, ...locks.environments]));
-      statements.add(sql.environments, [ids, sorted(needs.sessions)], environments);
+      trip.add(sql.environments, [ids, sorted(needs.sessions)], environments);
     }
-    statements.addFor(locks.tokens, sql.lockTokens, (rows) => loaded.tokens.add(rows, true));
-    statements.addFor(locks.agents, sql.lockAgents, (rows) => loaded.agents.add(rows, true));
-    statements.addFor(needs.agents, sql.agents, (rows) => loaded.agents.add(rows, false));
+    addFor(trip, locks.tokens, sql.lockTokens, (rows) => loaded.tokens.add(rows, true));
+    addFor(trip, locks.agents, sql.lockAgents, (rows) => loaded.agents.add(rows, true));
+    addFor(trip, needs.agents, sql.agents, (rows) => loaded.agents.add(rows, false));
     if (needs.agentVersions.length > 0) {
       const ids = arrayOf(needs.agentVersions.map(({ agentId }) => agentId));
       const versions = arrayOf(needs.agentVersions.map(({ version }) => version));
-      statements.add(sql.agentVersions, [ids, versions], (rows) => {
+      trip.add(sql.agentVersions, [ids, versions], (rows) => {
         for (const row of rows) {
           loaded.agentVersions.set(`${row.id} ${row.version}`, this.#tables.agentVersion.table.record(row));
         }
       });
     }
-    statements.addFor(needs.sessionCounts, sql.environmentsWithSessions, (rows) => {
+    addFor(trip, needs.sessionCounts, sql.environmentsWithSessions, (rows) => {
       for (const row of rows) loaded.environmentsWithSessions.add(row.id as string);
     });
     if (needs.toolResults.length === 0) return;
     const sessions = arrayOf(needs.toolResults.map(({ sessionId }) => sessionId));
     const toolUses = arrayOf(needs.toolResults.map(({ toolUseId }) => toolUseId));
-    statements.add(sql.toolResults, [sessions, toolUses], (rows) => {
+    trip.add(sql.toolResults, [sessions, toolUses], (rows) => {
       for (const row of rows) loaded.toolResults.add(`${row.session_id} ${row.tool_use_id}`);
     });
   }
 
-  #claims(statements: Statements, loaded: LoadedRows, needs: Needs, locks: Locks, fixedNow: number | null): void {
+  #claims(trip: RoundTrip, loaded: LoadedRows, needs: Needs, locks: Locks, fixedNow: number | null): void {
     const wanted = new Map<string, number>();
     const windows = new Map<string, ClaimNeed>();
     for (const claim of needs.claims) {
       wanted.set(claim.environmentId, (wanted.get(claim.environmentId) ?? 0) + 1);
       windows.set(`${claim.environmentId} ${claim.windowMicros}`, claim);
     }
-    statements.add(
-      this.#sql.claim,
-      this.#claimValues(loaded, wanted, [...windows.values()], locks, fixedNow),
-      (rows) => {
-        const found = rows.filter((row) => row.id !== null);
-        loaded.addClaims(found);
-        const taken = new Map<Value, number>();
-        for (const { in_line_of: id } of found) if (id !== undefined) taken.set(id, (taken.get(id) ?? 0) + 1);
-        for (const row of rows) {
-          const id = row.in_line_of;
-          if (typeof id !== "string") continue;
-          if ((row.in_line as number) > (taken.get(id) ?? 0)) loaded.leftBehindIn.add(id);
-          loaded.heads.set(id, {
-            ready: row.ready_head as string | null,
-            delivered: row.delivered_head as number | null,
-            delayed: row.delayed_head as number | null,
-          });
-        }
-      },
-    );
+    trip.add(this.#sql.claim, this.#claimValues(loaded, wanted, [...windows.values()], locks, fixedNow), (rows) => {
+      const found = rows.filter((row) => row.id !== null);
+      loaded.addClaims(found);
+      const taken = new Map<Value, number>();
+      for (const { in_line_of: id } of found) if (id !== undefined) taken.set(id, (taken.get(id) ?? 0) + 1);
+      for (const row of rows) {
+        const id = row.in_line_of;
+        if (typeof id !== "string") continue;
+        if ((row.in_line as number) > (taken.get(id) ?? 0)) loaded.leftBehindIn.add(id);
+        loaded.heads.set(id, {
+          ready: row.ready_head as string | null,
+          delivered: row.delivered_head as number | null,
+          delayed: row.delayed_head as number | null,
+        });
+      }
+    });
   }
 
   #claimValues(
@@ -211,47 +199,22 @@ export class Loader {
     for (const { environmentId } of loaded.due()) environments.add(environmentId);
     const unknown = [...environments].filter((id) => !loaded.environments.has(id));
     if (retired.length + unknown.length === 0) return;
-    const statements = new Statements(this.#connections, client);
-    statements.addFor(new Set(retired), this.#sql.lockRetired, (rows) => {
+    const trip = this.#connections.roundTrip();
+    addFor(trip, new Set(retired), this.#sql.lockRetired, (rows) => {
       loaded.works.add(rows, true);
       for (const row of rows) loaded.retired.add(row.id as string);
     });
     if (unknown.length > 0) {
-      statements.add(this.#sql.environments, [sorted(unknown), arrayOf([])], (rows) => {
+      trip.add(this.#sql.environments, [sorted(unknown), arrayOf([])], (rows) => {
         loaded.environments.add(rows, false);
       });
     }
-    await statements.done();
+    await trip.run(client);
   }
 }
 
 const sorted = (ids: Iterable<string>): string => arrayOf([...ids].sort());
 
-/** Statements that are sent one behind the other without waiting, and what is done with the rows of each. */
-class Statements {
-  readonly #connections: Connections;
-  readonly #client: Client;
-  readonly #sent: Promise<QueryResult>[];
-  readonly #takes: Take[] = [];
-
-  constructor(connections: Connections, client: Client, begun: readonly Promise<QueryResult>[] = []) {
-    this.#connections = connections;
-    this.#client = client;
-    this.#sent = [...begun];
-    for (const _ of begun) this.#takes.push(() => undefined);
-  }
-
-  add(sql: Sql, values: readonly Value[], take: Take): void {
-    this.#sent.push(this.#connections.send(this.#client, sql, values));
-    this.#takes.push(take);
-  }
-
-  addFor(ids: ReadonlySet<string>, sql: Sql, take: Take): void {
-    if (ids.size > 0) this.add(sql, [sorted(ids)], take);
-  }
-
-  async done(): Promise<void> {
-    const answers = await answersOf(this.#sent);
-    for (const [index, answer] of answers.entries()) (this.#takes[index] as Take)(answer.rows as readonly Row[]);
-  }
+function addFor(trip: RoundTrip, ids: ReadonlySet<string>, sql: Sql, take: Take): void {
+  if (ids.size > 0) trip.add(sql, [sorted(ids)], take);
 }

@@ -2,7 +2,7 @@ import type { Clock } from "../../core/clock.ts";
 import { type Micros, msToMicros } from "../../core/time.ts";
 import type { Value } from "../rows/index.ts";
 import { arrayOf } from "./arrays.ts";
-import type { Client, Connections, QueryResult } from "./connection.ts";
+import type { RoundTrip } from "./round-trip.ts";
 import type { Sql } from "./sql.ts";
 import { nowSql } from "./sql.ts";
 
@@ -23,7 +23,6 @@ export interface PollerNote {
  * own poll is part of: whoever has an answer counts. After that, one note per worker every few seconds is enough.
  */
 export class PollerNotes {
-  readonly #connections: Connections;
   readonly #upsert: Sql;
   readonly countSql: string;
   readonly #fixedNow: () => Micros | null;
@@ -33,8 +32,7 @@ export class PollerNotes {
   readonly #known = new Map<string, number>();
 
   /** @param clock stands in for the database's clock in tests, where a worker is noted each time */
-  constructor(connections: Connections, schema: string, clock: Clock | undefined) {
-    this.#connections = connections;
+  constructor(schema: string, clock: Clock | undefined) {
     this.#fixedNow = () => clock?.now() ?? null;
     this.#refreshMs = clock === undefined ? REFRESH_MS : 0;
     this.#upsert = {
@@ -85,12 +83,12 @@ export class PollerNotes {
   }
 
   /** In one order for all servers, so that two which note the same workers do not wait for each other. */
-  send(client: Client, notes: readonly PollerNote[]): Promise<QueryResult> | undefined {
-    if (notes.length === 0) return undefined;
+  write(trip: RoundTrip, notes: readonly PollerNote[]): void {
+    if (notes.length === 0) return;
     const key = (note: PollerNote): string => `${note.environmentId} ${note.workerId}`;
     const inOrder = [...notes].sort((a, b) => (key(a) < key(b) ? -1 : 1));
     const environments = arrayOf(inOrder.map((note) => note.environmentId));
     const workers = arrayOf(inOrder.map((note) => note.workerId));
-    return this.#connections.send(client, this.#upsert, [environments, workers, this.#fixedNow()]);
+    trip.add(this.#upsert, [environments, workers, this.#fixedNow()]);
   }
 }

@@ -101,11 +101,11 @@ class PostgresStore implements Store {
     const fixedNow = (): Micros | null => clock?.now() ?? null;
     const query: Query = (text, values) => this.#query(text, values);
     const floors = new ClaimFloors();
-    this.#pollers = new PollerNotes(this.#writing, namespace, clock);
+    this.#pollers = new PollerNotes(namespace, clock);
     this.#backend = new PostgresBackend({
       connections: this.#writing,
       loader: new Loader(this.#writing, tables, readSql(namespace, tables), floors, clock),
-      writer: new Writer(this.#writing, tables, namespace),
+      writer: new Writer(tables, namespace),
       pollers: this.#pollers,
       floors,
       limits,

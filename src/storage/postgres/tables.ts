@@ -26,6 +26,8 @@ export class PgTable<Record extends { readonly id: string }> {
   readonly #derived: readonly ((record: Record) => Value)[];
   /** Places of the columns that change in a row's everyday life; the others are long, or hardly ever change. */
   readonly #everyday: readonly number[];
+  readonly #rare: readonly number[];
+  readonly #all: readonly number[];
   readonly insertSql: Sql;
   readonly updateSql: Sql;
   readonly updateAllSql: Sql;
@@ -44,8 +46,10 @@ export class PgTable<Record extends { readonly id: string }> {
     this.#types = [...columns.map(([, type]) => SQL_TYPES[type]), ...Object.keys(derived).map(() => "text")];
     this.#derived = Object.values(derived);
     this.#everyday = ["id", ...everyday].map((column) => this.#columns.indexOf(column));
+    this.#all = this.#columns.map((_, index) => index);
+    this.#rare = this.#all.filter((index) => !this.#everyday.includes(index));
     const into = `${schema}.${name}`;
-    const all = this.#columns.map((_, index) => index);
+    const all = this.#all;
     this.insertSql = {
       name: `insert_${name}`,
       text: `INSERT INTO ${into} (${this.#names(all)}) SELECT ${this.#names(all)} FROM ${this.#given(all)}`,
@@ -54,33 +58,28 @@ export class PgTable<Record extends { readonly id: string }> {
     this.updateAllSql = { name: `update_all_${name}`, text: this.#update(into, all) };
   }
 
-  insertValues(records: readonly Record[]): string[] {
-    return columnsOf(
-      records.map((record) => this.#values(record)),
-      this.#columns.length,
-    );
+  /** A row as it is kept: what the methods below take. */
+  row(record: Record): readonly Value[] {
+    const values = this.table.values(record);
+    for (const derive of this.#derived) values.push(derive(record));
+    return values;
   }
 
-  updateAllValues(records: readonly Record[]): string[] {
-    return this.insertValues(records);
+  insertValues(rows: readonly (readonly Value[])[]): string[] {
+    return columnsOf(rows, this.#all);
   }
 
-  updateValues(records: readonly Record[]): string[] {
-    const rows = records.map((record) => {
-      const values = this.#values(record);
-      return this.#everyday.map((index) => values[index] as Value);
-    });
-    return columnsOf(rows, this.#everyday.length);
+  updateAllValues(rows: readonly (readonly Value[])[]): string[] {
+    return columnsOf(rows, this.#all);
+  }
+
+  updateValues(rows: readonly (readonly Value[])[]): string[] {
+    return columnsOf(rows, this.#everyday);
   }
 
   /** Whether a change stays within the everyday columns. */
-  isEveryday(before: Record, after: Record): boolean {
-    const [old, now] = [this.#values(before), this.#values(after)];
-    return now.every((value, index) => value === old[index] || this.#everyday.includes(index));
-  }
-
-  #values(record: Record): Value[] {
-    return [...this.table.values(record), ...this.#derived.map((derive) => derive(record))];
+  isEveryday(before: readonly Value[], after: readonly Value[]): boolean {
+    return this.#rare.every((index) => before[index] === after[index]);
   }
 
   #names(indexes: readonly number[]): string {

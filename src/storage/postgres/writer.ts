@@ -1,20 +1,19 @@
 import { INPUT_EVENT_TYPES } from "../../core/event-types.ts";
 import type { Changes } from "../../core/unit.ts";
+import type { Value } from "../rows/index.ts";
 import { arrayOf } from "./arrays.ts";
-import type { Client, Connections, QueryResult } from "./connection.ts";
 import type { LoadedRows } from "./loaded.ts";
+import type { RoundTrip } from "./round-trip.ts";
 import type { Sql } from "./sql.ts";
 import type { PgTable, PgTables } from "./tables.ts";
 
 /** Writes what a batch has decided: one statement for each table and kind of change, however many rows. */
 export class Writer {
-  readonly #connections: Connections;
   readonly #tables: PgTables;
   readonly #insertVersions: Sql;
   readonly #markProcessed: Sql;
 
-  constructor(connections: Connections, tables: PgTables, schema: string) {
-    this.#connections = connections;
+  constructor(tables: PgTables, schema: string) {
     this.#tables = tables;
     const { name, text } = tables.agentVersion.insertSql;
     this.#insertVersions = { name, text: `${text} ON CONFLICT DO NOTHING` };
@@ -27,12 +26,8 @@ export class Writer {
     };
   }
 
-  /** Sends the statements without waiting for them. */
-  send(client: Client, changes: Changes, loaded: LoadedRows): Promise<QueryResult>[] {
-    const sent: Promise<QueryResult>[] = [];
-    const run = (sql: Sql, values: readonly string[]): void => {
-      sent.push(this.#connections.send(client, sql, values));
-    };
+  write(trip: RoundTrip, changes: Changes, loaded: LoadedRows): void {
+    const run: Run = (sql, values) => trip.add(sql, values);
     const { created } = changes;
     const tables = this.#tables;
     const [retired, works] = partition(changes.works, ({ id }) => loaded.retired.has(id));
@@ -43,8 +38,10 @@ export class Writer {
     write(run, tables.token, [...changes.tokens.values()], created, (id) => loaded.token(id));
     write(run, tables.agent, [...changes.agents.values()], created, (id) => loaded.agent(id));
     const { agentVersions } = changes;
-    if (agentVersions.length > 0) run(this.#insertVersions, tables.agentVersion.insertValues(agentVersions));
-    if (changes.events.length > 0) run(tables.event.insertSql, tables.event.insertValues(changes.events));
+    if (agentVersions.length > 0)
+      run(this.#insertVersions, tables.agentVersion.insertValues(rowsOf(tables.agentVersion, agentVersions)));
+    if (changes.events.length > 0)
+      run(tables.event.insertSql, tables.event.insertValues(rowsOf(tables.event, changes.events)));
     if (changes.marks.length > 0) {
       const { marks } = changes;
       run(this.#markProcessed, [
@@ -54,31 +51,37 @@ export class Writer {
         arrayOf(marks.map((mark) => mark.at)),
       ]);
     }
-    return sent;
   }
 }
 
+type Row = readonly Value[];
+type Run = (sql: Sql, values: readonly string[]) => void;
+
 function write<Record extends { readonly id: string }>(
-  run: (sql: Sql, values: readonly string[]) => void,
+  run: Run,
   table: PgTable<Record>,
   records: readonly Record[],
   created: ReadonlySet<string>,
   before: (id: string) => Record | undefined,
 ): void {
-  const fresh: Record[] = [];
-  const everyday: Record[] = [];
-  const others: Record[] = [];
+  const fresh: Row[] = [];
+  const everyday: Row[] = [];
+  const others: Row[] = [];
   for (const record of records) {
+    const row = table.row(record);
     const old = created.has(record.id) ? undefined : before(record.id);
-    if (old === undefined) fresh.push(record);
-    else if (table.isEveryday(old, record)) everyday.push(record);
-    else others.push(record);
+    if (old === undefined) fresh.push(row);
+    else if (table.isEveryday(table.row(old), row)) everyday.push(row);
+    else others.push(row);
   }
   // Updates first: an item that stops makes room for the next one of its session.
   if (everyday.length > 0) run(table.updateSql, table.updateValues(everyday));
   if (others.length > 0) run(table.updateAllSql, table.updateAllValues(others));
   if (fresh.length > 0) run(table.insertSql, table.insertValues(fresh));
 }
+
+const rowsOf = <Record extends { readonly id: string }>(table: PgTable<Record>, records: readonly Record[]): Row[] =>
+  records.map((record) => table.row(record));
 
 function partition<T>(records: ReadonlyMap<string, T>, first: (record: T) => boolean): [T[], T[]] {
   const parts: [T[], T[]] = [[], []];
