@@ -13,6 +13,26 @@ import {
 import { columnsOf, SQL_TYPES } from "./arrays.ts";
 import type { Sql } from "./sql.ts";
 
+/** Most statements per table that name some of its columns. Each stays prepared on each connection. */
+const MAX_STATEMENTS = 48;
+/** The place of the id in a row. */
+const ID = 0;
+
+/** The columns of one row. */
+export type Values = readonly Value[];
+
+/** A row that is there, and what becomes of it. */
+export interface Change {
+  readonly before: Values;
+  readonly after: Values;
+}
+
+interface Statement {
+  readonly sql: Sql;
+  /** One parameter for each column. */
+  readonly values: string[];
+}
+
 /** A column that only exists to be searched by: its value follows from the record. */
 type Derived<Record> = Readonly<{ [column: string]: (record: Record) => Value }>;
 
@@ -24,13 +44,14 @@ export class PgTable<Record extends { readonly id: string }> {
   readonly #columns: readonly string[];
   readonly #types: readonly string[];
   readonly #derived: readonly ((record: Record) => Value)[];
-  /** Places of the columns that change in a row's everyday life; the others are long, or hardly ever change. */
-  readonly #everyday: readonly number[];
-  readonly #rare: readonly number[];
   readonly #all: readonly number[];
+  /** Places of the columns that do not change in a row's everyday life: they are long, or hardly ever change. */
+  readonly #rare: readonly number[];
+  readonly #into: string;
+  /** Statements that name some of the columns, by what they do and which these are. */
+  readonly #some = new Map<string, Sql>();
   readonly insertSql: Sql;
   readonly updateSql: Sql;
-  readonly updateAllSql: Sql;
 
   constructor(
     schema: string,
@@ -45,41 +66,60 @@ export class PgTable<Record extends { readonly id: string }> {
     this.#columns = [...columns.map(([column]) => column), ...Object.keys(derived)];
     this.#types = [...columns.map(([, type]) => SQL_TYPES[type]), ...Object.keys(derived).map(() => "text")];
     this.#derived = Object.values(derived);
-    this.#everyday = ["id", ...everyday].map((column) => this.#columns.indexOf(column));
     this.#all = this.#columns.map((_, index) => index);
-    this.#rare = this.#all.filter((index) => !this.#everyday.includes(index));
-    const into = `${schema}.${name}`;
-    const all = this.#all;
-    this.insertSql = {
-      name: `insert_${name}`,
-      text: `INSERT INTO ${into} (${this.#names(all)}) SELECT ${this.#names(all)} FROM ${this.#given(all)}`,
-    };
-    this.updateSql = { name: `update_${name}`, text: this.#update(into, this.#everyday) };
-    this.updateAllSql = { name: `update_all_${name}`, text: this.#update(into, all) };
+    this.#rare = this.#all.filter((index) => index !== ID && !everyday.includes(this.#columns[index] as string));
+    this.#into = `${schema}.${name}`;
+    this.insertSql = { name: `insert_${name}`, text: this.#insert(this.#all) };
+    this.updateSql = { name: `update_${name}`, text: this.#update(this.#all) };
   }
 
   /** A row as it is kept: what the methods below take. */
-  row(record: Record): readonly Value[] {
+  row(record: Record): Values {
     const values = this.table.values(record);
     for (const derive of this.#derived) values.push(derive(record));
     return values;
   }
 
-  insertValues(rows: readonly (readonly Value[])[]): string[] {
-    return columnsOf(rows, this.#all);
+  /** A statement for new rows, without the columns that none of them has a value for: most of a new row's have none. */
+  insertOf(rows: readonly Values[]): Statement {
+    const columns = this.#all.filter((index) => rows.some((row) => row[index] !== null));
+    const sql = this.#of(this.insertSql, columns, (some) => this.#insert(some));
+    return { sql, values: columnsOf(rows, sql === this.insertSql ? this.#all : columns) };
   }
 
-  updateAllValues(rows: readonly (readonly Value[])[]): string[] {
-    return columnsOf(rows, this.#all);
+  /** A statement for changed rows with the columns that any of them has changed, or `undefined` where none has. */
+  updateOf(changes: readonly Change[]): Statement | undefined {
+    const changed = this.#all.filter((index) => changes.some(({ before, after }) => before[index] !== after[index]));
+    if (changed.length === 0) return undefined;
+    const columns = [ID, ...changed];
+    const sql = this.#of(this.updateSql, columns, (some) => this.#update(some));
+    const rows = changes.map(({ after }) => after);
+    return { sql, values: columnsOf(rows, sql === this.updateSql ? this.#all : columns) };
   }
 
-  updateValues(rows: readonly (readonly Value[])[]): string[] {
-    return columnsOf(rows, this.#everyday);
+  /** The statement for some columns, or for all where there are many such statements already. */
+  #of(whole: Sql, columns: readonly number[], text: (columns: readonly number[]) => string): Sql {
+    const key = `${whole.name} ${columns.join()}`;
+    const known = this.#some.get(key);
+    if (known !== undefined) return known;
+    if (this.#some.size === MAX_STATEMENTS) return whole;
+    const sql = { name: `${whole.name}_${this.#some.size + 1}`, text: text(columns) };
+    this.#some.set(key, sql);
+    return sql;
+  }
+
+  insertValues(rows: readonly Values[]): string[] {
+    return columnsOf(rows, this.#all);
   }
 
   /** Whether a change stays within the everyday columns. */
-  isEveryday(before: readonly Value[], after: readonly Value[]): boolean {
+  isEveryday({ before, after }: Change): boolean {
     return this.#rare.every((index) => before[index] === after[index]);
+  }
+
+  #insert(indexes: readonly number[]): string {
+    const names = this.#names(indexes);
+    return `INSERT INTO ${this.#into} (${names}) SELECT ${names} FROM ${this.#given(indexes)}`;
   }
 
   #names(indexes: readonly number[]): string {
@@ -91,10 +131,10 @@ export class PgTable<Record extends { readonly id: string }> {
     return `unnest(${arrays.join(", ")}) AS given (${this.#names(indexes)})`;
   }
 
-  #update(into: string, indexes: readonly number[]): string {
-    const changed = indexes.map((index) => this.#columns[index]).filter((column) => column !== "id");
+  #update(indexes: readonly number[]): string {
+    const changed = indexes.filter((index) => index !== ID).map((index) => this.#columns[index]);
     const assignments = changed.map((column) => `${column} = given.${column}`);
-    return `UPDATE ${into} AS kept SET ${assignments.join(", ")} FROM ${this.#given(indexes)} WHERE kept.id = given.id`;
+    return `UPDATE ${this.#into} AS kept SET ${assignments.join(", ")} FROM ${this.#given(indexes)} WHERE kept.id = given.id`;
   }
 }
 

@@ -1,11 +1,10 @@
 import { INPUT_EVENT_TYPES } from "../../core/event-types.ts";
 import type { Changes } from "../../core/unit.ts";
-import type { Value } from "../rows/index.ts";
 import { arrayOf } from "./arrays.ts";
 import type { LoadedRows } from "./loaded.ts";
 import type { RoundTrip } from "./round-trip.ts";
 import type { Sql } from "./sql.ts";
-import type { PgTable, PgTables } from "./tables.ts";
+import type { Change, PgTable, PgTables, Values } from "./tables.ts";
 
 /** Writes what a batch has decided: one statement for each table and kind of change, however many rows. */
 export class Writer {
@@ -40,8 +39,7 @@ export class Writer {
     const { agentVersions } = changes;
     if (agentVersions.length > 0)
       run(this.#insertVersions, tables.agentVersion.insertValues(rowsOf(tables.agentVersion, agentVersions)));
-    if (changes.events.length > 0)
-      run(tables.event.insertSql, tables.event.insertValues(rowsOf(tables.event, changes.events)));
+    if (changes.events.length > 0) insert(run, tables.event, rowsOf(tables.event, changes.events));
     if (changes.marks.length > 0) {
       const { marks } = changes;
       run(this.#markProcessed, [
@@ -54,7 +52,6 @@ export class Writer {
   }
 }
 
-type Row = readonly Value[];
 type Run = (sql: Sql, values: readonly string[]) => void;
 
 function write<Record extends { readonly id: string }>(
@@ -64,23 +61,36 @@ function write<Record extends { readonly id: string }>(
   created: ReadonlySet<string>,
   before: (id: string) => Record | undefined,
 ): void {
-  const fresh: Row[] = [];
-  const everyday: Row[] = [];
-  const others: Row[] = [];
+  const fresh: Values[] = [];
+  const everyday: Change[] = [];
+  const others: Change[] = [];
   for (const record of records) {
-    const row = table.row(record);
+    const after = table.row(record);
     const old = created.has(record.id) ? undefined : before(record.id);
-    if (old === undefined) fresh.push(row);
-    else if (table.isEveryday(table.row(old), row)) everyday.push(row);
-    else others.push(row);
+    if (old === undefined) {
+      fresh.push(after);
+      continue;
+    }
+    const change = { before: table.row(old), after };
+    (table.isEveryday(change) ? everyday : others).push(change);
   }
   // Updates first: an item that stops makes room for the next one of its session.
-  if (everyday.length > 0) run(table.updateSql, table.updateValues(everyday));
-  if (others.length > 0) run(table.updateAllSql, table.updateAllValues(others));
-  if (fresh.length > 0) run(table.insertSql, table.insertValues(fresh));
+  update(run, table, everyday);
+  update(run, table, others);
+  if (fresh.length > 0) insert(run, table, fresh);
 }
 
-const rowsOf = <Record extends { readonly id: string }>(table: PgTable<Record>, records: readonly Record[]): Row[] =>
+function update(run: Run, table: Pick<PgTable<never>, "updateOf">, changes: readonly Change[]): void {
+  const statement = table.updateOf(changes);
+  if (statement !== undefined) run(statement.sql, statement.values);
+}
+
+function insert(run: Run, table: Pick<PgTable<never>, "insertOf">, rows: readonly Values[]): void {
+  const { sql, values } = table.insertOf(rows);
+  run(sql, values);
+}
+
+const rowsOf = <Record extends { readonly id: string }>(table: PgTable<Record>, records: readonly Record[]): Values[] =>
   records.map((record) => table.row(record));
 
 function partition<T>(records: ReadonlyMap<string, T>, first: (record: T) => boolean): [T[], T[]] {
