@@ -126,9 +126,12 @@ export class PgTable<Record extends { readonly id: string }> {
     return indexes.map((index) => this.#columns[index]).join(", ");
   }
 
+  /** Arrays in FROM would each be written to a table of their own first, which costs half as much again. */
   #given(indexes: readonly number[]): string {
-    const arrays = indexes.map((index, place) => `$${place + 1}::${this.#types[index]}[]`);
-    return `unnest(${arrays.join(", ")}) AS given (${this.#names(indexes)})`;
+    const arrays = indexes.map(
+      (index, place) => `unnest($${place + 1}::${this.#types[index]}[]) AS ${this.#columns[index]}`,
+    );
+    return `(SELECT ${arrays.join(", ")}) AS given`;
   }
 
   #update(indexes: readonly number[]): string {
