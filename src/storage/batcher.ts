@@ -31,9 +31,10 @@ export const MAX_PENDING = 20_000;
 /**
  * As many calls are worth a batch beside the one that is under way, for a backend that can: this process then works while
  * the database does. Fewer calls wait for it to end, which costs less than a batch of their own: of what a small one costs a
- * server and its database, more than half does not depend on how many calls are in it.
+ * server and its database, more than half does not depend on how many calls are in it. So servers that share the load of one,
+ * and see fewer calls each, would pay for small batches what they gain by working side by side.
  */
-export const WORTH_A_BATCH = 8;
+export const WORTH_A_BATCH = 16;
 /**
  * After this time a batch is taken to wait for something, such as a row that somebody else has locked, and the next one
  * starts beside it, however small. Most take a fraction of this.
