@@ -27,6 +27,7 @@ describe("a database of the first schema", () => {
     old.exec(`${first?.sql}; PRAGMA user_version = 1`);
     const insert = old.prepare(insertInto(SESSION));
     for (const session of sessions) insert.run(...SESSION.values(session));
+    const before = old.prepare(SCHEMA).all();
     closeFile(old);
 
     const { database, schema } = await openDatabase(dataDir);
@@ -35,6 +36,8 @@ describe("a database of the first schema", () => {
     expect(kept.map((row) => SESSION.record(row))).toEqual(sessions.sort((a, b) => (a.id < b.id ? -1 : 1)));
     expect(kept[0]?.agent_id).toBe("agent_1");
 
+    // A table that is built anew takes its indexes with it.
+    expect(database.prepare(SCHEMA).all()).toEqual(expect.arrayContaining(before));
     const fresh = await openDatabase(join(dataDir, "fresh"));
     expect(database.prepare(SCHEMA).all()).toEqual(fresh.database.prepare(SCHEMA).all());
     closeFile(fresh.database);
