@@ -40,10 +40,8 @@ export async function crashRun(rounds: number, seed: number, report: (line: stri
   const violations: Violation[] = [];
   const restartsMs: number[] = [];
   try {
-    const running = [
-      ...Array.from({ length: FEEDERS }, () => feed(load)),
-      ...Array.from({ length: WORKERS }, (_, index) => work(load, `w${index}`)),
-    ];
+    const feeders = Array.from({ length: FEEDERS }, () => feed(load));
+    const running = [...feeders, ...Array.from({ length: WORKERS }, (_, index) => work(load, `w${index}`))];
     const rest = (async () => {
       for (let round = 1; round <= rounds; round++) {
         await pause(ROUND_MS.min + load.random() * (ROUND_MS.max - ROUND_MS.min));
@@ -58,7 +56,7 @@ export async function crashRun(rounds: number, seed: number, report: (line: stri
         report(`round ${round}: ${load.history.calls.length} calls so far, ${found.length} violations`);
         load.gate.open();
       }
-      return comeToRest(load);
+      return comeToRest(load, feeders);
     })();
     // Whoever fails first decides; the others fail after it because the server is gone.
     for (const one of [...running, rest]) one.catch(() => undefined);
@@ -90,9 +88,14 @@ export async function startLoad({ url }: ServerProcess, seed: number): Promise<C
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const workPath = ({ environment }: CrashLoad): string => `/environments/${environment}/work`;
 
-/** No more input; whatever is there is worked off. */
-export async function comeToRest(load: CrashLoad): Promise<Rest> {
+/**
+ * No more input; whatever is there is worked off.
+ *
+ * @param feeders the calls that they have under way may take effect late, and belong to what is there
+ */
+export async function comeToRest(load: CrashLoad, feeders: readonly Promise<void>[]): Promise<Rest> {
   load.feeding = false;
+  await Promise.all(feeders);
   const works = await eventually(async () => {
     const all = await readAll<Work>(load.url, workPath(load));
     const live = all.filter(({ state }) => state !== "stopped").length;

@@ -59,10 +59,8 @@ export async function badDay(replicas: Replica[], happens: (day: Day) => Promise
       if (said.some((one) => one !== status)) throw new Error(`/readyz says ${said.join()}, not ${status}`);
     }, withinMs);
   const answeredCalls = (): number => load.history.calls.filter(({ status }) => status === 200).length;
-  const running = [
-    ...Array.from({ length: FEEDERS }, () => feed(load)),
-    ...Array.from({ length: WORKERS }, (_, index) => work(load, `w${index}`)),
-  ];
+  const feeders = Array.from({ length: FEEDERS }, () => feed(load));
+  const running = [...feeders, ...Array.from({ length: WORKERS }, (_, index) => work(load, `w${index}`))];
   const story = (async () => {
     await pause(CALM_MS);
     await happens({ balancer, replicas, readiness, allSay });
@@ -74,7 +72,7 @@ export async function badDay(replicas: Replica[], happens: (day: Day) => Promise
     });
     const recoveryMs = performance.now() - over;
     await pause(CALM_MS);
-    return { rest: await comeToRest(load), recoveryMs };
+    return { rest: await comeToRest(load, feeders), recoveryMs };
   })();
   try {
     for (const one of [...running, story]) one.catch(() => undefined);
