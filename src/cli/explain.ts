@@ -84,6 +84,7 @@ function whichToken(message: string, roles: readonly string[]): string {
 
 /** The roles with which everything that the command calls is allowed. */
 export function rolesFor(spec: AnyCommand | undefined): string[] {
+  if (spec?.roles !== undefined) return [...spec.roles];
   const calls = (spec?.calls ?? []).map((name) => OPERATIONS[name].roles as readonly string[]);
   return [
     "admin",

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { Resolved, SettingsFor } from "../config/resolve.ts";
 import type { SettingGroup } from "../config/setting.ts";
-import type { OperationName } from "../contract/operations.ts";
+import type { CallerRole, OperationName } from "../contract/operations.ts";
 import type { ExitName } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
 
@@ -81,6 +81,8 @@ export interface CommandSpec<
   readonly examples: readonly Example[];
   /** What it calls on the server; the roles that may use it follow from that. */
   readonly calls?: readonly OperationName[];
+  /** The roles, where they do not follow: not every use makes every call, or a call means less for one of its roles. */
+  readonly roles?: readonly CallerRole[];
   /** How it may end besides `ok`, `failed` and `usage`. */
   readonly exits?: readonly ExitName[];
   run(call: Call<Group, Options, Arguments>): Promise<ExitName>;

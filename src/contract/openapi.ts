@@ -7,7 +7,7 @@ import { errorShape } from "./shapes.ts";
 type JsonSchema = Record<string, unknown>;
 
 /** What every call may answer besides its own errors. */
-const COMMON_FAULTS: readonly FaultKind[] = ["unauthenticated", "forbidden", "rate_limited", "internal", "unavailable"];
+const COMMON_FAULTS: readonly FaultKind[] = ["unauthenticated", "forbidden", "internal", "unavailable"];
 
 /** The OpenAPI 3.1 document, derived from the operations table. */
 export function openApiDocument(version: string): JsonSchema {

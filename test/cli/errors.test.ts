@@ -40,7 +40,9 @@ describe("every error says what to do next and has its own exit code:", () => {
       stderr: expect.stringContaining("Use a token with the role admin or client;"),
     });
     const send = await runCli(["session", "send", UNKNOWN_SESSION, "hi"], { env });
-    expect(send.stderr).toContain(
+    expect(send.stderr).toContain("Use a token with the role admin or client;");
+    const read = await runCli(["session", "events", UNKNOWN_SESSION], { env });
+    expect(read.stderr).toContain(
       "a worker token of the environment that is meant, or one with the role admin or client;",
     );
   });

@@ -1,7 +1,9 @@
-import { spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { CapstanClient } from "../../src/client/index.ts";
 import { ensureBuilt, ROOT } from "../support/build.ts";
@@ -80,6 +82,23 @@ describe.skipIf(missing.length > 0)("the scripts of the documentation (skipped w
   });
 });
 
+/** Starts a program of a page as in a project that has this package among its own. */
+function startProgram(program: string, how: string, token: string, environmentId: string): ChildProcess {
+  const project = mkdtempSync(join(folder.path, "project-"));
+  mkdirSync(join(project, "node_modules"));
+  symlinkSync(ROOT, join(project, "node_modules", "capstan"));
+  writeFileSync(join(project, "program.mjs"), program);
+  const { PATH = "" } = process.env;
+  const words = how === "from a file" ? ["program.mjs"] : ["--input-type=module", "--eval", program];
+  const child = spawn(process.execPath, words, {
+    cwd: project,
+    env: { PATH, CAPSTAN_URL: server.url, CAPSTAN_TOKEN: token, CAPSTAN_ENVIRONMENT_ID: environmentId },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  return child;
+}
+
 test.each([
   ["README.md", "from a file", "You said: hello"],
   ["README.md", "from the command line", "You said: hello"],
@@ -87,20 +106,7 @@ test.each([
 ])("the worker of %s, run %s, answers, and ends with 0 when it is told to", async (page, how, answer) => {
   const environmentId = await newEnvironment(page);
   const { token } = await client.createToken({ name: page, role: "worker", environment_id: environmentId });
-  // As in a project that has this package among its own.
-  const project = mkdtempSync(join(folder.path, "project-"));
-  mkdirSync(join(project, "node_modules"));
-  symlinkSync(ROOT, join(project, "node_modules", "capstan"));
-  const program = blocks(page, "js");
-  writeFileSync(join(project, "worker.mjs"), program);
-  const { PATH = "" } = process.env;
-  const words = how === "from a file" ? ["worker.mjs"] : ["--input-type=module", "--eval", program];
-  const worker = spawn(process.execPath, words, {
-    cwd: project,
-    env: { PATH, CAPSTAN_URL: server.url, CAPSTAN_TOKEN: token, CAPSTAN_ENVIRONMENT_ID: environmentId },
-    stdio: ["ignore", "inherit", "inherit"],
-  });
-  onTestFinished(() => void worker.kill("SIGKILL"));
+  const worker = startProgram(blocks(page, "js"), how, token, environmentId);
   const session = await client.createSession({
     environment_id: environmentId,
     initial_events: [{ type: "user.message", content: [{ type: "text", text: "hello" }] }],
@@ -114,4 +120,21 @@ test.each([
   const exited = once(worker, "exit");
   worker.kill("SIGTERM");
   expect(await exited).toEqual([0, null]);
+});
+
+test("the programs of docs/client.md talk to a session until its turn is over, and start a server for tests", async () => {
+  const [talks = "", starts = ""] = blocks("docs/client.md", "js").split(/^(?=import .*capstan\/testing)/m);
+  const environmentId = await newEnvironment("client");
+  const { token } = await client.createToken({ name: "client page", role: "client" });
+  const bound = { name: "its worker", role: "worker", environment_id: environmentId } as const;
+  startProgram(blocks("README.md", "js"), "from a file", (await client.createToken(bound)).token, environmentId);
+  const said = async (program: string) => {
+    const child = startProgram(program, "from a file", token, environmentId);
+    const exited = once(child, "exit");
+    const printed = await text(child.stdout as Readable);
+    return { printed, exited: await exited };
+  };
+  expect(await said(talks)).toEqual({ printed: "You said: hello\n", exited: [0, null] });
+  const use = 'console.log((await fetch(new URL("/readyz", url))).status, environment.config.type); await stop();';
+  expect(await said(starts + use)).toEqual({ printed: "200 self_hosted\n", exited: [0, null] });
 });

@@ -19,9 +19,10 @@ export const ids = command({
   path: "ids",
   summary: "Print ids and what they name, one per line, for shells and scripts",
   details: `Prints the newest hundred things of a kind, a line each: the id, a tab, and what a person knows it by. Of work items it prints
-those that live. Shells complete ids with it.`,
+those that live. Shells complete ids with it. Tokens are shown to an admin only.`,
   group: "queue",
   calls: ["listSessions", "listEnvironments", "listAgents", "listWork", "listTokens"],
+  roles: ["admin", "client"],
   arguments: {
     kind: { usage: "<kind>", summary: `Of what: ${KINDS.join(", ")}.`, schema: choice(KINDS) },
   },

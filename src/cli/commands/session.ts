@@ -65,6 +65,8 @@ export const sendMessage = command({
 code says how, as that of \`capstan run\` does.`,
   group: "client",
   calls: ["getSession", "sendEvents", "streamEvents"],
+  // A worker sends events too, but no messages of a user.
+  roles: ["admin", "client"],
   arguments: {
     ...SESSION,
     message: {

@@ -52,7 +52,7 @@ export const eventsOperations = {
     }),
     query: z.object({ after_id: idParam("event", "The same as `Last-Event-ID`, which wins.") }),
     response: eventShape,
-    errors: ["invalid_request", "not_found"],
+    errors: ["invalid_request", "not_found", "rate_limited"],
     stream: true,
   }),
 } as const;

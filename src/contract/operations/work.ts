@@ -36,7 +36,7 @@ export const workOperations = {
       ),
     }),
     response: workShape.nullable(),
-    errors: ["invalid_request", "not_found"],
+    errors: ["invalid_request", "not_found", "rate_limited"],
   }),
   listWork: operation({
     method: "GET",

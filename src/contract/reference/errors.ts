@@ -64,20 +64,20 @@ const ADVICE: Readonly<Record<FaultKind, Advice>> = {
     repeat: "perhaps, with growing pauses",
   },
   unavailable: {
-    means: "The server is shutting down, or its database cannot be used right now. `/readyz` tells which.",
+    means: "The server is shutting down, or its database cannot be used right now. The message tells which.",
     todo: "Repeat, unless the answer has `x-should-retry: false`: then a write may have happened that a repeat would do a second time, such as a new session. Look before you send it again. Whatever was answered 200 has happened.",
     repeat: "yes, after `retry-after` seconds; not with `x-should-retry: false`",
   },
 };
 
-const EVERYWHERE: readonly FaultKind[] = ["unauthenticated", "forbidden", "rate_limited", "internal", "unavailable"];
+const EVERYWHERE: readonly FaultKind[] = ["unauthenticated", "forbidden", "internal", "unavailable"];
 
 /** Every way a call can fail as a page of Markdown. */
 export function errorsReference(): string {
   const kinds = Object.keys(FAULTS) as FaultKind[];
   return `# Errors
 
-A call that is refused changes nothing, and answers with this body:
+A call that is refused (4xx) changes nothing. Every error has this body:
 
 \`\`\`json
 {"type":"error","request_id":"…","error":{"type":"invalid_request_error","message":"limit must be a whole number from 1 to 100.","param":"limit"}}
