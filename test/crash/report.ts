@@ -27,7 +27,7 @@ function markdown(report: RunReport, seconds: number): string {
     ["Seed, seconds", `${report.seed}, ${Math.round(seconds)}`],
     [
       "Machine",
-      `Node ${process.version}, Linux ${release()}, ${cpus().length} CPUs, embedded SQLite, synchronous=FULL`,
+      `Node ${process.version}, Linux ${release()}, ${cpus().length} CPUs, embedded SQLite, synchronous=FULL, ${new Date().toISOString().slice(0, 10)}`,
     ],
   ];
   return ["| | |", "| --- | --- |", ...rows.map(([name, value]) => `| ${name} | ${value} |`)].join("\n");
