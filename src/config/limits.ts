@@ -32,7 +32,12 @@ export const LIMIT_SETTINGS = {
     [1, 1_000_000],
     "Open connections; further ones are closed at once.",
   ),
-  maxWaiters: limit("maxWaiters", "<count>", [1, 1_000_000], "Polls that may wait at once; a further one is a 429."),
+  maxWaiters: limit(
+    "maxWaiters",
+    "<count>",
+    [1, 1_000_000],
+    "Polls that may wait at once; one more that would wait is a 429.",
+  ),
   maxStreams: limit("maxStreams", "<count>", [1, 1_000_000], "Open event streams; a further one is a 429."),
   maxStreamBufferBytes: limit(
     "maxStreamBufferBytes",

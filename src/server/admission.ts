@@ -26,8 +26,11 @@ function unauthenticated(request: FastifyRequest): Refused {
     const hint = request.headers["x-api-key"] === undefined ? "" : " An x-api-key is not accepted.";
     return refuse("unauthenticated", `Send a token as "Authorization: Bearer …".${hint}`);
   }
-  return refuse(
+  return invalidToken();
+}
+
+export const invalidToken = (): Refused =>
+  refuse(
     "unauthenticated",
     "This token is not valid: malformed, unknown, expired or revoked. Ask an admin for a new one.",
   );
-}

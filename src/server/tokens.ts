@@ -94,6 +94,13 @@ export class Authenticator {
     return asked;
   }
 
+  /** Whether the caller's token was found good within the last second, and is not known to have ended since. */
+  isTrusted({ hash }: Principal): boolean {
+    const known = hash === undefined ? undefined : this.#known.get(hash);
+    const now = performance.now();
+    return known !== undefined && known.trustedUntil >= now && known.expiresAt > now;
+  }
+
   /** Whether a caller whose request goes on for long, such as a stream, may still have it. */
   async stillValid(principal: Principal): Promise<boolean> {
     if (principal.handOut !== undefined) {

@@ -3,8 +3,11 @@ import type { WorkRecord } from "../core/records.ts";
 import { msToMicros } from "../core/time.ts";
 import type { QueueOutlook } from "../storage/store.ts";
 import type { Caller } from "./caller.ts";
+import type { Principal } from "./tokens.ts";
 
 export interface PollRequest {
+  /** Whose token has to be good still when an item comes. */
+  readonly principal: Principal;
   readonly environmentId: string;
   readonly workerId: string | null;
   readonly reclaimOlderThanMs: number;
@@ -19,6 +22,8 @@ export interface Waiter extends PollRequest {
   readonly settle: (answer: Answer) => void;
   readonly fail: (error: unknown) => void;
   timer: NodeJS.Timeout | undefined;
+  /** It has waited, so that its token was good some time ago. */
+  parked: boolean;
   /** A claim of this waiter is on its way to the store, or is being taken back. */
   claiming: boolean;
   /** The caller has hung up: nothing may be claimed for it any more. */

@@ -3,13 +3,17 @@ import { done, type Outcome, refuse } from "../core/faults.ts";
 import type { WorkRecord } from "../core/records.ts";
 import { msToMicros } from "../core/time.ts";
 import type { CommitSignals, QueueOutlook, Store } from "../storage/store.ts";
+import { invalidToken } from "./admission.ts";
 import type { Caller } from "./caller.ts";
+import type { Principal } from "./tokens.ts";
 import { type Answer, isDue, isGone, newQueue, type PollRequest, type Queue, type Waiter } from "./waiters.ts";
 
 /** Longest delay of a timer (2^31-1 ms); a later due time is looked at again then. */
 const MAX_TIMER_MS = 2_147_483_647;
 /** How long after the store could not be used those who wait look again, one at a time. */
 const RETRY_MS = 1_000;
+
+type StillAllowed = (principal: Principal) => boolean | Promise<boolean>;
 
 /**
  * Where polls wait. A new item wakes exactly one waiter; one that took an item wakes the next while more remain. Parked
@@ -19,6 +23,7 @@ const RETRY_MS = 1_000;
 export class WaitingRoom {
   readonly #store: Store;
   readonly #maxWaiters: number;
+  readonly #stillAllowed: StillAllowed;
   readonly #queues = new Map<string, Queue>();
   readonly #unsubscribe: () => void;
   #count = 0;
@@ -26,9 +31,11 @@ export class WaitingRoom {
   /** Waiters woken since the start, for the metrics. */
   wakes = 0;
 
-  constructor(store: Store, maxWaiters: number) {
+  /** @param stillAllowed asked before an item goes to a poll that has waited: tokens expire, and are revoked, meanwhile */
+  constructor(store: Store, maxWaiters: number, stillAllowed: StillAllowed) {
     this.#store = store;
     this.#maxWaiters = maxWaiters;
+    this.#stillAllowed = stillAllowed;
     this.#unsubscribe = store.onCommit((signals) => this.#committed(signals));
   }
 
@@ -43,15 +50,16 @@ export class WaitingRoom {
    * One that has hung up gets none: what was claimed for it goes back.
    */
   poll(request: PollRequest, caller: Caller): Promise<Answer> {
-    if (this.#count >= this.#maxWaiters) {
+    if (request.waitMs > 0 && this.#count >= this.#maxWaiters) {
       return Promise.resolve(
         refuse("rate_limited", `${this.#maxWaiters} polls wait on this server already. Poll again later.`),
       );
     }
     return new Promise((resolve, reject) => {
-      const { environmentId, workerId, reclaimOlderThanMs, waitMs } = request;
+      const { principal, environmentId, workerId, reclaimOlderThanMs, waitMs } = request;
       const queue = this.#queue(environmentId);
       const waiter: Waiter = {
+        principal,
         environmentId,
         workerId,
         reclaimOlderThanMs,
@@ -66,6 +74,7 @@ export class WaitingRoom {
           reject(error);
         },
         timer: undefined,
+        parked: false,
         claiming: false,
         gone: false,
         expired: waitMs === 0 || this.#closing,
@@ -149,10 +158,13 @@ export class WaitingRoom {
     const { environmentId, workerId, reclaimOlderThanMs } = waiter;
     const abandoned = () => isGone(waiter);
     let outcome: Outcome<Claim | null>;
+    let denied = false;
     waiter.claiming = true;
     queue.claims += 1;
     try {
-      outcome = await this.#store.execute("poll", { environmentId, workerId, reclaimOlderThanMs, abandoned });
+      denied = waiter.parked && !(await this.#stillAllowed(waiter.principal));
+      if (denied) outcome = invalidToken();
+      else outcome = await this.#store.execute("poll", { environmentId, workerId, reclaimOlderThanMs, abandoned });
     } catch (error) {
       waiter.fail(error);
       return this.#missed(environmentId, queue);
@@ -160,8 +172,11 @@ export class WaitingRoom {
       queue.claims -= 1;
       waiter.claiming = false;
     }
-    if (outcome.refused) waiter.settle(outcome);
-    else if (outcome.value === null) this.#foundNothing(queue, waiter);
+    if (outcome.refused) {
+      waiter.settle(outcome);
+      // What it was woken for is there for somebody else.
+      if (denied) this.#passOn(queue);
+    } else if (outcome.value === null) this.#foundNothing(queue, waiter);
     else this.#took(queue, waiter, outcome.value);
   }
 
@@ -206,6 +221,7 @@ export class WaitingRoom {
   }
 
   #park(queue: Queue, waiter: Waiter): void {
+    waiter.parked = true;
     waiter.timer ??= setTimeout(() => this.#expire(waiter), waiter.waitMs);
     this.#arm(waiter.environmentId, queue);
   }

@@ -229,6 +229,32 @@ test("those who wait ask the store nothing", async () => {
   expectAbout(asked.filter((name) => name === "poll").length, 20);
 });
 
+test.each(["is revoked", "expires"])(
+  "a poll whose token %s while it waits gets no item; the next in line does",
+  async (how) => {
+    const { id, token } = await api.token("worker", environment, how === "expires" ? { expires_in_seconds: 1 } : {});
+    const ended = api.poll(environment, { token, query: ONCE, headers: PATIENT, replica: 0 });
+    await parked(1);
+    const next = await park(2);
+    if (how === "is revoked") ok(await server.call("DELETE", `/tokens/${id}`));
+    await eventually(async () =>
+      refused(await api.poll(environment, { token, replica: 0 }), 401, "authentication_error"),
+    );
+    const item = await api.queued(environment);
+    refused(await ended, 401, "authentication_error");
+    expect(ok(await next.answer)?.id).toBe(item.id);
+  },
+);
+
+test("a poll that does not wait is served also while as many wait as may", async () => {
+  const other = (await api.environment()).id;
+  const item = await api.queued(other);
+  const answers = Array.from({ length: 30 }, () => api.poll(environment, { headers: PATIENT, replica: 0 }));
+  await parked(30);
+  expect(ok(await api.poll(other, { replica: 0 }))?.id).toBe(item.id);
+  await drainAll(answers);
+});
+
 test("one more than may wait is told when to come back", async () => {
   const answers = Array.from({ length: 30 }, () => api.poll(environment, { headers: PATIENT, replica: 0 }));
   await parked(30);

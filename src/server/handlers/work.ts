@@ -14,7 +14,7 @@ const target = (path: { readonly environment_id: string; readonly work_id: strin
   handOut: principal.handOut?.number,
 });
 
-const pollWork: Handler<"pollWork"> = async ({ path, query, headers, services, caller, setHeader }) => {
+const pollWork: Handler<"pollWork"> = async ({ path, query, headers, services, principal, caller, setHeader }) => {
   const environmentId = path.environment_id;
   const workerId = headers["worker-id"] ?? null;
   if (headers.prefer !== undefined) setHeader("preference-applied", `wait=${headers.prefer}`);
@@ -22,7 +22,8 @@ const pollWork: Handler<"pollWork"> = async ({ path, query, headers, services, c
   const reclaimOlderThanMs = query.reclaim_older_than_ms ?? DEFAULT_RECLAIM_MS;
   const answered = notePolling(services.store, environmentId, workerId, waitMs);
   try {
-    const polled = await services.waitingRoom.poll({ environmentId, workerId, reclaimOlderThanMs, waitMs }, caller);
+    const request = { principal, environmentId, workerId, reclaimOlderThanMs, waitMs };
+    const polled = await services.waitingRoom.poll(request, caller);
     return answer(polled, (item) => {
       if (item === null) return null;
       setHeader("work-token", services.workTokens.issue(item));
