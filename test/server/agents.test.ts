@@ -141,6 +141,30 @@ describe("versions", () => {
   });
 });
 
+test("versions are walked by after_id and before_id as other lists are, with versions for ids", async () => {
+  const agent = await newAgent();
+  for (let version = 1; version < 7; version++) ok(await update(agent.id, { version, name: `${version + 1}` }));
+  const page = async (query: string) => {
+    const { data, ...cursors } = await versions(agent.id, query);
+    return { data: data.map(({ version }) => version), ...cursors };
+  };
+  const first = { data: [7, 6, 5], first_id: "7", last_id: "5", has_more: true, next_page: "5" };
+  expect(await page("limit=3")).toEqual(first);
+  const second = { data: [4, 3, 2], first_id: "4", last_id: "2", has_more: true, next_page: "2" };
+  expect(await page("limit=3&after_id=5")).toEqual(second);
+  expect(await page("limit=3&after_id=2")).toEqual({
+    ...{ data: [1], first_id: "1", last_id: "1" },
+    ...{ has_more: false, next_page: null },
+  });
+  expect(await page("limit=3&before_id=4")).toEqual({ ...first, has_more: false, next_page: null });
+  expect(await page("limit=3&before_id=1")).toEqual(second);
+  expect(await page("limit=3&before_id=6")).toMatchObject({ data: [7], has_more: false });
+  expect(await page("limit=3&before_id=9")).toMatchObject({ data: [], first_id: null, has_more: false });
+  for (const query of ["after_id=x", "before_id=0", "page=5&after_id=5", "after_id=5&before_id=2"]) {
+    refused(await server.call("GET", `/agents/${agent.id}/versions`, { query }), 400);
+  }
+});
+
 describe("a session", () => {
   test("keeps the agent as it was, whatever becomes of it", async () => {
     const agent = await newAgent(WHOLE);

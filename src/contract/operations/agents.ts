@@ -73,6 +73,8 @@ export const agentsOperations = {
     query: z.object({
       limit: limit(pageLimit, LIMITS.page.default),
       page: integerParam({ min: 1 }, "A `next_page` of this list: the version to go on below."),
+      after_id: integerParam({ min: 1 }, "The versions below this one. The same as `page`."),
+      before_id: integerParam({ min: 1 }, "The page of versions that ends right above this one."),
     }),
     response: listOf(agentShape),
     errors: ["invalid_request", "not_found"],

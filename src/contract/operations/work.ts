@@ -138,7 +138,7 @@ export const workOperations = {
 
 /** `Prefer: wait=N` (RFC 7240): a wish above the bound is brought down to it, anything else is no wish. */
 function preferredWait(value: unknown): number | undefined {
-  const match = typeof value === "string" ? /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?:$|[,;])/i.exec(value) : null;
+  const match = typeof value === "string" ? /(?:^|[,;])\s*wait\s*=\s*"?(\d+)"?\s*(?:$|[,;])/i.exec(value) : null;
   const seconds = Number(match?.[1] ?? 0);
   return seconds < LIMITS.preferWaitSeconds.min ? undefined : Math.min(seconds, LIMITS.preferWaitSeconds.max);
 }

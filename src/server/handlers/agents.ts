@@ -41,16 +41,25 @@ const deleteAgent: Handler<"deleteAgent"> = async ({ path, services: { store } }
   return answer(outcome, (id) => ({ id, type: "agent_deleted" as const }));
 };
 
-/** Versions share the agent's id, so the cursor of this list is the version. */
+/** Versions share the agent's id, so the cursors of this list are versions. They have no gaps. */
 const listAgentVersions: Handler<"listAgentVersions"> = async ({ path, query, services: { store } }) => {
   const agent = await store.getAgent(path.agent_id);
   if (agent === undefined) return noSuchAgent(path.agent_id);
-  const limit = query.limit ?? LIMITS.page.default;
-  const versions = await store.listAgentVersions(path.agent_id, query.page ?? null, limit + 1);
-  const data = versions.slice(0, limit);
-  const hasMore = versions.length > limit;
-  const page = presentPage({ data, hasMore }, (version) => presentAgent({ ...version, archivedAt: agent.archivedAt }));
-  return done({ ...page, next_page: hasMore ? String(data.at(-1)?.version) : null });
+  const { limit = LIMITS.page.default, page, after_id = page ?? null, before_id } = query;
+  const below = before_id === undefined ? after_id : before_id + limit + 1;
+  const found = await store.listAgentVersions(path.agent_id, below, limit + 1);
+  const inRange = found.filter(({ version }) => before_id === undefined || version > before_id);
+  const data = inRange.slice(0, limit);
+  const cursors = data.map(({ version }) => String(version));
+  const hasMore =
+    before_id === undefined ? found.length > limit : data[0] !== undefined && data[0].version < agent.version;
+  const lastId = cursors.at(-1) ?? null;
+  return done({
+    ...presentPage({ data, hasMore }, (version) => presentAgent({ ...version, archivedAt: agent.archivedAt })),
+    first_id: cursors[0] ?? null,
+    last_id: lastId,
+    next_page: hasMore ? lastId : null,
+  });
 };
 
 export const agentHandlers = {

@@ -103,7 +103,7 @@ export const BASELINES: Readonly<Record<OperationName, Baseline>> = {
   updateAgent: { body: () => ({ version: 1, ...agent }) },
   archiveAgent: {},
   deleteAgent: {},
-  listAgentVersions: { query: () => ({ limit: "5", page: "2" }) },
+  listAgentVersions: { query: () => ({ limit: "5", page: "2", after_id: "2", before_id: "2" }) },
 
   createToken: {
     body: ({ own }) => ({ name: "n", role: "worker", environment_id: own.environment_id, expires_in_seconds: 60 }),
