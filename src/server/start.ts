@@ -48,11 +48,7 @@ export async function startServer(
   const workTokens = new WorkTokens(await store.secret(WORK_TOKEN_KEY));
   const tokens = new Authenticator(store, workTokens, options.adminToken);
   const events = new EventHub({ store, limits, log, stillAllowed: (principal) => tokens.stillValid(principal) });
-  const waitingRoom = new WaitingRoom(
-    store,
-    limits.maxWaiters,
-    (principal) => tokens.isTrusted(principal) || tokens.stillValid(principal),
-  );
+  const waitingRoom = new WaitingRoom(store, limits.maxWaiters, (principal) => tokens.isStillTrusted(principal));
   const metrics = new Metrics(store, calls, waitingRoom, events);
   const sweeper = new Sweeper(store, tokens, metrics, log, limits);
   let draining = false;

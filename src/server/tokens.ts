@@ -94,13 +94,6 @@ export class Authenticator {
     return asked;
   }
 
-  /** Whether the caller's token was found good within the last second, and is not known to have ended since. */
-  isTrusted({ hash }: Principal): boolean {
-    const known = hash === undefined ? undefined : this.#known.get(hash);
-    const now = performance.now();
-    return known !== undefined && known.trustedUntil >= now && known.expiresAt > now;
-  }
-
   /** Whether a caller whose request goes on for long, such as a stream, may still have it. */
   async stillValid(principal: Principal): Promise<boolean> {
     if (principal.handOut !== undefined) {
@@ -108,6 +101,19 @@ export class Authenticator {
       return (await this.#ofHandOut({ workId, handOut: number })) !== undefined;
     }
     return principal.hash === undefined || (await this.#ofHash(principal.hash)) !== undefined;
+  }
+
+  /**
+   * The same for a caller that has waited, of which there may be many with one token: from memory where the store was asked
+   * within the last second, and else one question for all of them.
+   */
+  isStillTrusted(principal: Principal): boolean | Promise<boolean> {
+    const { hash } = principal;
+    if (hash === undefined) return this.stillValid(principal);
+    const known = this.#known.get(hash);
+    const now = performance.now();
+    if (known !== undefined && known.trustedUntil >= now && known.expiresAt > now) return true;
+    return this.#askOnce(hash).then((found) => found !== undefined);
   }
 
   async #ofHandOut(claim: WorkTokenClaim | undefined): Promise<Principal | undefined> {
