@@ -11,7 +11,7 @@ import { verbs } from "./verbs.mjs";
 
 /** What Capstan is compared with: which of the raw cycles, with how many clients of pgbench. */
 const RAW = Object.keys(RAW_CYCLES).flatMap((cycle) => [16, 64].map((clients) => ({ cycle, clients })));
-/** For each server, before anything is measured: from the 3,000th to here its CPU time per cycle falls by a fifth. */
+/** For each server, before anything is measured: until then its CPU time per cycle still falls. */
 const WARM_CYCLES = 12_000;
 const nameOf = ({ cycle, clients }) => `${cycle}, ${clients} clients`;
 

@@ -82,7 +82,7 @@ function whichToken(message: string, roles: readonly string[]): string {
   return `Use ${use}; \`capstan doctor\` shows the role of the one in use.`;
 }
 
-/** The roles with which everything that the command calls is allowed. */
+/** The roles that a command names itself, or else those with which everything that it calls is allowed. */
 export function rolesFor(spec: AnyCommand | undefined): string[] {
   if (spec?.roles !== undefined) return [...spec.roles];
   const calls = (spec?.calls ?? []).map((name) => OPERATIONS[name].roles as readonly string[]);

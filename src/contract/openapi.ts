@@ -1,13 +1,10 @@
 import { z } from "zod";
-import { FAULTS, type FaultKind } from "../core/faults.ts";
+import { FAULTS } from "../core/faults.ts";
 import { idPattern } from "../core/ids.ts";
-import { BASE_PATH, OPERATIONS, type Operation, PATH_PARAMETERS, pathParameters } from "./operations.ts";
+import { BASE_PATH, COMMON_FAULTS, OPERATIONS, type Operation, PATH_PARAMETERS, pathParameters } from "./operations.ts";
 import { errorShape } from "./shapes.ts";
 
 type JsonSchema = Record<string, unknown>;
-
-/** What every call may answer besides its own errors. */
-const COMMON_FAULTS: readonly FaultKind[] = ["unauthenticated", "forbidden", "internal", "unavailable"];
 
 /** The OpenAPI 3.1 document, derived from the operations table. */
 export function openApiDocument(version: string): JsonSchema {

@@ -8,7 +8,7 @@ import { sessionsOperations } from "./operations/sessions.ts";
 import { tokensOperations } from "./operations/tokens.ts";
 import { workOperations } from "./operations/work.ts";
 
-export { type CallerRole, isRepeatable, type Operation } from "./operations/operation.ts";
+export { type CallerRole, COMMON_FAULTS, isRepeatable, type Operation } from "./operations/operation.ts";
 
 export const BASE_PATH = "/api/v1/cloud";
 

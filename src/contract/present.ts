@@ -145,11 +145,17 @@ export const presentCreatedToken = (token: TokenRecord, secret: string): Created
   expires_at: stamp(token.expiresAt),
 });
 
-export function presentPage<R extends { readonly id: string }, T>(page: Page<R>, present: (record: R) => T): List<T> {
-  const lastId = page.data.at(-1)?.id ?? null;
+/** @param cursorOf where a record stands in its list */
+export function presentPage<R extends { readonly id: string }, T>(
+  page: Page<R>,
+  present: (record: R) => T,
+  cursorOf: (record: R) => string = ({ id }) => id,
+): List<T> {
+  const [firstId = null] = page.data.slice(0, 1).map(cursorOf);
+  const [lastId = null] = page.data.slice(-1).map(cursorOf);
   return {
     data: page.data.map(present),
-    first_id: page.data[0]?.id ?? null,
+    first_id: firstId,
     last_id: lastId,
     has_more: page.hasMore,
     next_page: page.hasMore ? lastId : null,

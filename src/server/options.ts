@@ -2,7 +2,7 @@
 export const SERVER_LIMITS = {
   /** Open TCP connections; further ones are closed at once. */
   maxConnections: 25_000,
-  /** Polls that may be parked at once; a further one is a 429. */
+  /** Polls that may be parked at once; one more that would wait is a 429. */
   maxWaiters: 20_000,
   /** Event streams that may be open at once; a further one is a 429. */
   maxStreams: 10_000,

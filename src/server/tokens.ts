@@ -63,12 +63,10 @@ export class Authenticator {
   fromMemory(secret: string): Principal | undefined {
     if (secret.length > MAX_TOKEN_CHARACTERS || isWorkToken(secret)) return undefined;
     const hashed = hashSecret(secret);
-    const known = this.#known.get(hashed);
+    const known = this.#trusted(hashed);
     if (known === undefined) {
       return this.#adminHash !== undefined && sameHash(hashed, this.#adminHash) ? CONFIGURED_ADMIN : undefined;
     }
-    const now = performance.now();
-    if (known.trustedUntil < now || known.expiresAt <= now) return undefined;
     this.#usedAt.set(known.token.id, Date.now() * 1_000);
     return known.principal;
   }
@@ -110,10 +108,14 @@ export class Authenticator {
   isStillTrusted(principal: Principal): boolean | Promise<boolean> {
     const { hash } = principal;
     if (hash === undefined) return this.stillValid(principal);
-    const known = this.#known.get(hash);
+    return this.#trusted(hash) !== undefined || this.#askOnce(hash).then((found) => found !== undefined);
+  }
+
+  /** What the store said of a token within the last second, unless the token has ended since. */
+  #trusted(hashed: string): Known | undefined {
+    const known = this.#known.get(hashed);
     const now = performance.now();
-    if (known !== undefined && known.trustedUntil >= now && known.expiresAt > now) return true;
-    return this.#askOnce(hash).then((found) => found !== undefined);
+    return known !== undefined && known.trustedUntil >= now && known.expiresAt > now ? known : undefined;
   }
 
   async #ofHandOut(claim: WorkTokenClaim | undefined): Promise<Principal | undefined> {

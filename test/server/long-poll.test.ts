@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
-import { BASE_PATH } from "../../src/contract/operations.ts";
+import { BASE_PATH, OPERATIONS } from "../../src/contract/operations.ts";
 import type { Work } from "../../src/contract/shapes.ts";
 import { StoreUnavailable } from "../../src/storage/store.ts";
 import { eventually } from "../support/eventually.ts";
@@ -260,6 +260,7 @@ test("one more than may wait is told when to come back", async () => {
   await parked(30);
   const answer = await api.poll(environment, { headers: PATIENT, replica: 0 });
   refused(answer, 429, "rate_limit_error");
+  expect(OPERATIONS.pollWork.errors).toContain("rate_limited");
   expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
   expect(await drainAll(answers)).toEqual(answers.map(() => null));
 });

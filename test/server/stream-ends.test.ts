@@ -1,6 +1,6 @@
 /** How streams end, and what keeps them open. */
 import { describe, expect, onTestFinished, test } from "vitest";
-import { BASE_PATH } from "../../src/contract/operations.ts";
+import { BASE_PATH, OPERATIONS } from "../../src/contract/operations.ts";
 import { type Store, StoreUnavailable } from "../../src/storage/store.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
@@ -209,6 +209,7 @@ test("a server has a bound for streams: one more is refused, and finds its place
     const query = path === "events" ? { headers: { accept: "text/event-stream" } } : {};
     const answer = await server.call("GET", `/sessions/${id}/${path}`, { replica: 0, ...query });
     refused(answer, 429, "rate_limit_error");
+    expect(OPERATIONS[path === "events" ? "listEvents" : "streamEvents"].errors).toContain("rate_limited");
   }
   streams[0]?.hangUp();
   await eventually(async () => expect((await openStream(server, id, { replica: 0 })).status).toBe(200));

@@ -40,7 +40,7 @@ export const eventsOperations = {
       types: listParam((text) => eventKind(text) !== undefined, "event types", "Only events of these types."),
     }),
     response: listOf(eventShape),
-    errors: ["invalid_request", "not_found"],
+    errors: ["invalid_request", "not_found", "rate_limited"],
   }),
   streamEvents: operation({
     method: "GET",

@@ -30,6 +30,9 @@ export interface Operation {
   readonly stream?: true;
 }
 
+/** What every call may answer besides its own errors. */
+export const COMMON_FAULTS: readonly FaultKind[] = ["unauthenticated", "forbidden", "internal", "unavailable"];
+
 /** Whether this call, made again because nobody knows what became of it, does nothing that it has not done already. */
 export function isRepeatable(
   { method, repeatable }: Pick<Operation, "method" | "repeatable">,

@@ -1,5 +1,5 @@
 import { FAULTS, type FaultKind } from "../../core/faults.ts";
-import { OPERATION_NAMES, OPERATIONS, type Operation } from "../operations.ts";
+import { COMMON_FAULTS, OPERATION_NAMES, OPERATIONS, type Operation } from "../operations.ts";
 
 interface Advice {
   /** What it means, in a sentence. */
@@ -70,8 +70,6 @@ const ADVICE: Readonly<Record<FaultKind, Advice>> = {
   },
 };
 
-const EVERYWHERE: readonly FaultKind[] = ["unauthenticated", "forbidden", "internal", "unavailable"];
-
 /** Every way a call can fail as a page of Markdown. */
 export function errorsReference(): string {
   const kinds = Object.keys(FAULTS) as FaultKind[];
@@ -99,7 +97,7 @@ ${kinds.map(errorText).join("\n\n")}
 function errorText(kind: FaultKind): string {
   const { means, todo } = ADVICE[kind];
   const calls = OPERATION_NAMES.filter((name) => (OPERATIONS[name] as Operation).errors.includes(kind));
-  const where = EVERYWHERE.includes(kind)
+  const where = COMMON_FAULTS.includes(kind)
     ? "Every call may answer it."
     : calls.length > OPERATION_NAMES.length / 2
       ? "Most calls may answer it; the [API reference](api.md) says which."

@@ -48,18 +48,16 @@ const listAgentVersions: Handler<"listAgentVersions"> = async ({ path, query, se
   const { limit = LIMITS.page.default, page, after_id = page ?? null, before_id } = query;
   const below = before_id === undefined ? after_id : before_id + limit + 1;
   const found = await store.listAgentVersions(path.agent_id, below, limit + 1);
-  const inRange = found.filter(({ version }) => before_id === undefined || version > before_id);
-  const data = inRange.slice(0, limit);
-  const cursors = data.map(({ version }) => String(version));
-  const hasMore =
-    before_id === undefined ? found.length > limit : data[0] !== undefined && data[0].version < agent.version;
-  const lastId = cursors.at(-1) ?? null;
-  return done({
-    ...presentPage({ data, hasMore }, (version) => presentAgent({ ...version, archivedAt: agent.archivedAt })),
-    first_id: cursors[0] ?? null,
-    last_id: lastId,
-    next_page: hasMore ? lastId : null,
-  });
+  const data = found.filter(({ version }) => version > (before_id ?? 0)).slice(0, limit);
+  const newest = data[0]?.version ?? agent.version;
+  const hasMore = before_id === undefined ? found.length > limit : newest < agent.version;
+  return done(
+    presentPage(
+      { data, hasMore },
+      (version) => presentAgent({ ...version, archivedAt: agent.archivedAt }),
+      ({ version }) => String(version),
+    ),
+  );
 };
 
 export const agentHandlers = {
