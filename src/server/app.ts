@@ -13,6 +13,7 @@ import { denied, deniedSession } from "./access.ts";
 import { authenticate } from "./admission.ts";
 import { sendFault, sendJson } from "./answers.ts";
 import { callerOf } from "./caller.ts";
+import type { CallsUnderWay } from "./calls-under-way.ts";
 import { answerClientError } from "./client-errors.ts";
 import { type Call, type Handler, type Services, StreamAnswer } from "./handlers/handler.ts";
 import { HANDLERS } from "./handlers/index.ts";
@@ -29,6 +30,7 @@ export interface AppParts {
   readonly metrics: Metrics;
   readonly logs: Logs;
   readonly limits: ServerLimits;
+  readonly underWay: CallsUnderWay;
   readonly draining: () => boolean;
 }
 
@@ -97,6 +99,7 @@ export function createApp(parts: AppParts): FastifyInstance {
   app.decorateRequest("principal", undefined);
   app.decorateRequest("operation", "other");
   app.decorateRequest("receivedAt", 0);
+  app.decorateRequest("underWay", false);
   acceptAnyBody(app, limits.maxJsonDepth);
   const answered = observer(parts);
   app.addHook("onRequest", arrive(parts));
@@ -106,6 +109,7 @@ export function createApp(parts: AppParts): FastifyInstance {
     if (parts.draining() && request.raw.complete) reply.header("connection", "close");
     // Whoever has hung up gets no answer.
     if (!request.raw.socket.destroyed) answered(request, reply.statusCode);
+    parts.underWay.end(request);
     done();
   });
   app.setErrorHandler((error, request, reply) => {
@@ -149,11 +153,17 @@ function arrive(parts: AppParts): onRequestHookHandler {
     // A type that is no type would be refused before a parser is asked.
     if (headers["content-type"] !== undefined) headers["content-type"] = ANY_TYPE;
     reply.header("x-request-id", request.id);
-    if (headers.host === undefined && request.raw.httpVersion === "1.1") sendFault(reply, request.id, NO_HOST);
-    else if (parts.draining() && request.url.startsWith(BASE_PATH)) {
-      reply.header("connection", "close");
-      sendFault(reply, request.id, DRAINING);
-    } else if (request.is404) afterToken(parts, request, done, (fault) => sendFault(reply, request.id, fault));
+    if (headers.host === undefined && request.raw.httpVersion === "1.1") {
+      sendFault(reply, request.id, NO_HOST);
+      return;
+    }
+    // A stop does not wait for what comes after it: those who ask again and again would hold it up.
+    if (!parts.draining()) parts.underWay.begin(request);
+    else if (request.url.startsWith(BASE_PATH)) {
+      sendFault(reply.header("connection", "close"), request.id, DRAINING);
+      return;
+    }
+    if (request.is404) afterToken(parts, request, done, (fault) => sendFault(reply, request.id, fault));
     else done();
   };
 }
@@ -193,7 +203,7 @@ function observer({ metrics, logs }: AppParts): Answered {
 function addRoute(
   app: FastifyInstance,
   name: OperationName,
-  { services, logs: { log } }: AppParts,
+  { services, underWay, logs: { log } }: AppParts,
   answered: Answered,
 ): void {
   const operation: Operation = OPERATIONS[name];
@@ -264,6 +274,8 @@ function addRoute(
     if (outcome.refused) sendFault(reply, request.id, outcome.refused, workApi);
     else if (outcome.value instanceof StreamAnswer) {
       reply.hijack();
+      // A stop ends streams and does not wait for their readers, who come back to where they were.
+      underWay.end(request);
       reply.raw.once("close", () => answered(request, reply.raw.statusCode));
       outcome.value.start(reply.raw, request.id);
     } else sendJson(reply, 200, outcome.value);

@@ -84,13 +84,19 @@ export class EventHub {
     this.#follow(feed, reader);
   }
 
-  /** Ends every stream; clients come back to whichever server is there then. */
+  /**
+   * Ends every stream; clients come back to whichever server is there then. Those that are behind are cut off: they get
+   * the rest from there as well.
+   */
   close(): void {
     this.#closed = true;
     this.#unsubscribe();
     clearInterval(this.#ticker);
     for (const feed of this.#feeds.values()) {
-      for (const reader of feed.readers) this.#end(feed, reader, returnMs());
+      for (const reader of feed.readers) {
+        this.#end(feed, reader, returnMs());
+        if (reader.queuedBytes > 0) reader.destroy();
+      }
     }
   }
 

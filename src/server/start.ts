@@ -1,8 +1,11 @@
 import type { AddressInfo } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import { type Store, StoreRefused } from "../storage/store.ts";
 import { VERSION } from "../version.ts";
 import { createApp } from "./app.ts";
+import { CallsUnderWay } from "./calls-under-way.ts";
+import { Connections } from "./connections.ts";
 import { EventHub } from "./event-hub.ts";
 import { createLogs, type Logger } from "./log.ts";
 import { Metrics } from "./metrics.ts";
@@ -12,9 +15,11 @@ import { addProbes } from "./probes.ts";
 import { StoreCalls } from "./store-calls.ts";
 import { Sweeper } from "./sweeper.ts";
 import { ADMIN_TOKEN_MIN_CHARACTERS, Authenticator, hashSecret, newSecret } from "./tokens.ts";
-import { trackUnusedConnections } from "./unused-connections.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 import { WORK_TOKEN_KEY, WorkTokens } from "./work-tokens.ts";
+
+/** How often a stop looks whether all answers are through. */
+const SENT_CHECK_MS = 10;
 
 export interface RunningServer {
   /** Where it listens, without a path, such as `http://127.0.0.1:8787`. */
@@ -51,21 +56,26 @@ export async function startServer(
   const waitingRoom = new WaitingRoom(store, limits.maxWaiters, (principal) => tokens.isStillTrusted(principal));
   const metrics = new Metrics(store, calls, waitingRoom, events);
   const sweeper = new Sweeper(store, tokens, metrics, log, limits);
+  const underWay = new CallsUnderWay();
   let draining = false;
   const app = createApp({
     services: { store, tokens, workTokens, waitingRoom, events },
     metrics,
     logs,
     limits,
+    underWay,
     draining: () => draining,
   });
-  const closeUnused = trackUnusedConnections(app.server);
+  const connections = new Connections(app.server);
   addProbes(app, { store, metrics, version: VERSION, metricsToken: options.metricsToken, draining: () => draining });
 
   let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> => {
     draining = true;
-    stopping ??= shutDown({ app, closeUnused, waitingRoom, events, sweeper, tokens, store, log }, limits.drainMs);
+    stopping ??= shutDown(
+      { app, underWay, connections, waitingRoom, events, sweeper, tokens, store, log },
+      limits.drainMs,
+    );
     return stopping;
   };
   try {
@@ -106,7 +116,8 @@ async function firstAdminToken(store: Store): Promise<string | undefined> {
 
 interface Parts {
   readonly app: FastifyInstance;
-  readonly closeUnused: () => void;
+  readonly underWay: CallsUnderWay;
+  readonly connections: Connections;
   readonly waitingRoom: WaitingRoom;
   readonly events: EventHub;
   readonly sweeper: Sweeper;
@@ -115,17 +126,19 @@ interface Parts {
   readonly log: Logger;
 }
 
+/** While calls are under way, whoever comes is told to go elsewhere; then nobody is listened to any more. */
 async function shutDown(
-  { app, closeUnused, waitingRoom, events, sweeper, tokens, store, log }: Parts,
+  { app, underWay, connections, waitingRoom, events, sweeper, tokens, store, log }: Parts,
   drainMs: number,
 ): Promise<void> {
   waitingRoom.close();
   events.close();
-  const overdue = setTimeout(() => app.server.closeAllConnections(), drainMs);
+  const overdue = delay(drainMs, undefined, { ref: false });
+  await Promise.race([underWay.none().then(() => sent(connections)), overdue]);
   const closed = app.close();
-  closeUnused();
+  connections.closeUnused();
+  overdue.then(() => app.server.closeAllConnections());
   await closed;
-  clearTimeout(overdue);
   await sweeper.stop();
   try {
     await tokens.flushUses();
@@ -135,6 +148,11 @@ async function shutDown(
   await store.close();
   log.info("stopped");
   log.flush();
+}
+
+/** Resolves once nothing of any answer is left to send. There is no event that says so for all of them. */
+async function sent(connections: Connections): Promise<void> {
+  while (connections.sending) await delay(SENT_CHECK_MS);
 }
 
 function urlOf(app: FastifyInstance): string {

@@ -90,6 +90,10 @@ Checks are made in the order 401, 403, 400, 404, 409 and 412 ([why](decisions/00
 | --- | --- | --- | --- |
 ${kinds.map((kind) => `| ${FAULTS[kind].status} | \`${FAULTS[kind].type}\` | [${kind}](#${kind}) | ${ADVICE[kind].repeat} |`).join("\n")}
 
+What does not even become a request is answered in the same shape, and its connection is closed: 400 for bytes that are not HTTP and for headers
+that are too large, 408 for a request that does not arrive in time ([settings](settings.md): \`--headers-timeout-ms\`, \`--request-timeout-ms\`,
+\`--max-header-bytes\`).
+
 ${kinds.map(errorText).join("\n\n")}
 `;
 }
