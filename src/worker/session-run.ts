@@ -45,11 +45,13 @@ export class SessionRun {
   #phase: SessionPhase = "acknowledging";
   #lease: HeldLease | undefined;
   #leaseEndsAtMs: number | undefined;
-  #lastHeartbeat: string | null = null;
+  /** The item as the server knows it now, put together from its answers. */
+  #item: Work;
   #idleSinceMs: number | undefined;
 
   constructor(handOut: HandOut, parts: SessionParts, takenOver?: TakenOverLease) {
     this.work = handOut.work;
+    this.#item = handOut.work;
     this.#takenOver = takenOver;
     this.#handOut = handOut;
     this.#parts = parts;
@@ -108,7 +110,7 @@ export class SessionRun {
       await firstNews;
       if (this.#signals.reason === undefined) {
         this.#phase = "running";
-        await this.#turn.run({ ...this.work, state: "active", latest_heartbeat_at: this.#lastHeartbeat });
+        await this.#turn.run(this.#item);
         if (this.#turn.failure !== undefined && handsOff(this.#parts.handler)) await this.#noticeTakeOver();
       }
       this.#phase = "finishing";
@@ -125,7 +127,7 @@ export class SessionRun {
     const { signal } = this.#signals;
     const options = { signal, timeoutMs: CALL_TIMEOUT_MS, maxRetries: 0 };
     try {
-      await persist(() => this.#handOut.client.ackWork(ids, options), signal);
+      this.#item = await persist(() => this.#handOut.client.ackWork(ids, options), signal);
       return true;
     } catch (failure) {
       const message = `Item ${this.work.id} was delivered, but could not be taken: ${describe(failure)}`;
@@ -153,8 +155,11 @@ export class SessionRun {
       return;
     }
     this.#leaseEndsAtMs = news.endsAtMs;
-    this.#lastHeartbeat = news.lastHeartbeat;
-    if (news.state !== "stopping") return;
+    const { state, lastHeartbeat } = news;
+    // The first heartbeat is what makes an item active, at that very instant.
+    const startedAt = this.#item.started_at ?? (state === "active" ? lastHeartbeat : null);
+    this.#item = { ...this.#item, state, started_at: startedAt, latest_heartbeat_at: lastHeartbeat };
+    if (state !== "stopping") return;
     const message = `Item ${this.work.id} was asked to stop.`;
     this.#signals.abort("stop_requested", message, this.#parts.graceSeconds * 1_000);
   }
@@ -164,7 +169,7 @@ export class SessionRun {
     const ids = { environment_id: this.#parts.environmentId, work_id: this.work.id };
     const options = { signal: this.#signals.forced, timeoutMs: CALL_TIMEOUT_MS };
     const item = await this.#handOut.client.getWork(ids, options).catch(() => undefined);
-    if ((item?.latest_heartbeat_at ?? "") > (this.#lastHeartbeat ?? "")) this.#turn.handOff();
+    if ((item?.latest_heartbeat_at ?? "") > (this.#item.latest_heartbeat_at ?? "")) this.#turn.handOff();
   }
 
   #idle(idle: boolean): void {

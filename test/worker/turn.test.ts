@@ -29,18 +29,19 @@ test("a session is run from its message to its reply, and its item ends as stopp
   await eventually(() => expect(worker.status().ended).toMatchObject({ completed: 1, failed: 0, lost: 0 }));
 });
 
-test("the heartbeat comes before the handler, which starts on an active item", async () => {
+test("the heartbeat comes before the handler, which starts on an active item and sees it as the server does", async () => {
   const queue = await testQueue();
   const session = await queue.newSession("hello");
-  const states: unknown[] = [];
+  const seen: unknown[] = [];
   await runningWorker(queue, {
     handler: async ({ client, work }) => {
-      const item = await client.getWork({ environment_id: work.environment_id, work_id: work.id });
-      states.push(item.state, item.latest_heartbeat_at === null);
+      seen.push(work, await client.getWork({ environment_id: work.environment_id, work_id: work.id }));
     },
   });
   await queue.untilIdle(session.id);
-  expect(states).toEqual(["active", false]);
+  const [given, stored] = seen;
+  expect(stored).toMatchObject({ state: "active", latest_heartbeat_at: expect.any(String) });
+  expect(given).toEqual(stored);
 });
 
 test("each turn gets the input that nobody has dealt with, also what came during the turn before", async () => {
