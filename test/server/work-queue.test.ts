@@ -223,7 +223,7 @@ test("a cursor that names no record is a position", async () => {
   expect(ok(await list(environment, { page: `work_${"f".repeat(32)}` })).data).toEqual([]);
 });
 
-test("a wish to wait is confirmed, and brought down to a minute", async () => {
+test("a wish to wait is confirmed, and brought down to a minute, unless the poll is refused", async () => {
   const environment = await environmentId();
   for (const [prefer, applied] of [
     ["wait=1", "wait=1"],
@@ -235,6 +235,9 @@ test("a wish to wait is confirmed, and brought down to a minute", async () => {
     expect(answer.headers.get("preference-applied")).toBe(applied);
   }
   expect((await api.poll(environment)).headers.get("preference-applied")).toBeNull();
+  const refusal = await api.poll(`env_${"0".repeat(32)}`, { headers: { prefer: "wait=1" } });
+  refused(refusal, 404);
+  expect(refusal.headers.get("preference-applied")).toBeNull();
 });
 
 test("an item carries the metadata that its session had when it was queued", async () => {

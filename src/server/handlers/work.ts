@@ -17,7 +17,6 @@ const target = (path: { readonly environment_id: string; readonly work_id: strin
 const pollWork: Handler<"pollWork"> = async ({ path, query, headers, services, principal, caller, setHeader }) => {
   const environmentId = path.environment_id;
   const workerId = headers["worker-id"] ?? null;
-  if (headers.prefer !== undefined) setHeader("preference-applied", `wait=${headers.prefer}`);
   const waitMs = Math.max(query.block_ms ?? 0, (headers.prefer ?? 0) * 1_000);
   const reclaimOlderThanMs = query.reclaim_older_than_ms ?? DEFAULT_RECLAIM_MS;
   const answered = notePolling(services.store, environmentId, workerId, waitMs);
@@ -25,6 +24,7 @@ const pollWork: Handler<"pollWork"> = async ({ path, query, headers, services, p
     const request = { principal, environmentId, workerId, reclaimOlderThanMs, waitMs };
     const polled = await services.waitingRoom.poll(request, caller);
     return answer(polled, (item) => {
+      if (headers.prefer !== undefined) setHeader("preference-applied", `wait=${headers.prefer}`);
       if (item === null) return null;
       setHeader("work-token", services.workTokens.issue(item));
       return presentWork(item);
