@@ -1,7 +1,7 @@
-import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { SettingsFor } from "../config/resolve.ts";
 import { withoutSecrets } from "../config/secrets.ts";
+import { makeFolder } from "../storage/folder.ts";
 import type { Confinement, Worker, WorkerOptions } from "../worker/index.ts";
 import { locatedCommand } from "./confinement.ts";
 import { CommandError } from "./exit-codes.ts";
@@ -52,7 +52,7 @@ export function workspaceFolder({
 }: Pick<SettingsFor<"attach">, "workspaceRoot" | "dataDir">): string {
   const folder = resolve(workspaceRoot ?? join(dataDir, "workspaces"));
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     return folder;
   } catch (error) {
     throw new CommandError(

@@ -62,16 +62,16 @@ export const schemaName = z
   .regex(/^[a-z_][a-z0-9_]{0,49}$/)
   .meta({ description: "a name of at most 50 lower-case letters, digits and underscores" });
 
-/** Shortest admin token: below it a token could be guessed. */
-export const ADMIN_TOKEN_CHARACTERS = 32;
+const { adminTokenCharacters: ADMIN_TOKEN } = LIMITS;
 const HEADER_SAFE = /^[\x21-\x7e]+$/;
 
 export const adminToken = z
   .string()
-  .min(ADMIN_TOKEN_CHARACTERS)
+  .min(ADMIN_TOKEN.min)
+  .max(ADMIN_TOKEN.max)
   .regex(HEADER_SAFE)
   .meta({
-    description: `at least ${ADMIN_TOKEN_CHARACTERS} characters of printable ASCII without blanks, such as the output of openssl rand -hex 32`,
+    description: `at least ${ADMIN_TOKEN.min} characters (at most ${ADMIN_TOKEN.max}) of printable ASCII without blanks, such as the output of openssl rand -hex 32`,
   });
 
 export const bearerToken = z

@@ -26,6 +26,8 @@ export const LIMITS = {
   preferWaitSeconds: { min: 1, max: 60 },
   /** `delay_ms` of a release: a day. */
   releaseDelayMs: 86_400_000,
+  /** The admin token that an installation is started with: a shorter one could be guessed, a longer one is no token. */
+  adminTokenCharacters: { min: 32, max: 4_096 },
   /** `expires_in_seconds` of a token: ten years. */
   tokenLifetimeSeconds: 315_360_000,
   queue: {

@@ -84,7 +84,7 @@ function foreignCaller(item: WorkRecord, command: WorkCommand): string | undefin
   }
   // Nobody is known to own it, so a worker that stops it under its name does so for a hand-out that is over.
   if (command.type === "stop" && item.formerHolder !== null) {
-    return `The lease of this worker on work item ${item.id} has ended. Drop it and poll for an item of your own.`;
+    return `Work item ${item.id} waits for its next owner, and until then no worker stops it. If you held it, your lease has ended: drop it and poll for an item of your own. An operator stops it without a Worker-ID.`;
   }
   return undefined;
 }

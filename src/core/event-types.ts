@@ -27,7 +27,8 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
   "session.status_terminated": fromServer,
 };
 
-const WORKER_EVENT = /^(agent|span)\.[a-z][a-z0-9_]{0,63}$/;
+/** Whatever a worker calls its events, within reason: they are filtered by type, and shown. */
+const WORKER_EVENT = /^(agent|span)\.[A-Za-z0-9][\w.-]{0,127}$/;
 
 /** The kind of an event type, or `undefined` for a type that does not exist. */
 export function eventKind(type: string): EventKind | undefined {

@@ -107,7 +107,8 @@ export function receive(
 }
 
 /**
- * What a changed item means to its session. Called for every change of state, in the same unit.
+ * What a changed item means to its session. Called for every change of state, and for the first heartbeat of a hand-out,
+ * which may find the item `stopping`, in the same unit.
  *
  * @param reason why the item went back into the queue, for whoever follows the session
  */
@@ -118,7 +119,7 @@ export function followWork(unit: Unit, before: WorkRecord, after: WorkRecord, re
     if (session.liveWorkId === after.id) unit.putSession(endTurn(unit, session, before, after));
   } else if (after.state === "queued") {
     unit.putSession(setStatus(unit, session, "rescheduling", { reason }));
-  } else if (after.state === "active" && session.status === "rescheduling") {
+  } else if (after.latestHeartbeatAt !== null && session.status === "rescheduling") {
     unit.putSession(setStatus(unit, session, "running"));
   }
 }

@@ -1,6 +1,7 @@
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
+import { LIMITS } from "../contract/limits.ts";
 import { type Store, StoreRefused } from "../storage/store.ts";
 import { VERSION } from "../version.ts";
 import { createApp } from "./app.ts";
@@ -14,7 +15,7 @@ import { SERVER_LIMITS, type ServerLimits, type ServerOptions } from "./options.
 import { addProbes } from "./probes.ts";
 import { StoreCalls } from "./store-calls.ts";
 import { Sweeper } from "./sweeper.ts";
-import { ADMIN_TOKEN_MIN_CHARACTERS, Authenticator, hashSecret, newSecret } from "./tokens.ts";
+import { Authenticator, hashSecret, newSecret } from "./tokens.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 import { WORK_TOKEN_KEY, WorkTokens } from "./work-tokens.ts";
 
@@ -42,9 +43,9 @@ export async function startServer(
   options: ServerOptions,
   openStore: () => Promise<Store> = () => openStoreOf(options),
 ): Promise<RunningServer> {
-  if (options.adminToken !== undefined && options.adminToken.length < ADMIN_TOKEN_MIN_CHARACTERS) {
-    throw new StoreRefused(`The admin token must have at least ${ADMIN_TOKEN_MIN_CHARACTERS} characters.`);
-  }
+  const { min, max } = LIMITS.adminTokenCharacters;
+  const { length = min } = options.adminToken ?? {};
+  if (length < min || length > max) throw new StoreRefused(`The admin token must have ${min} to ${max} characters.`);
   const limits = limitsOf(options);
   const logs = createLogs(options.logLevel ?? "info");
   const { log } = logs;

@@ -1,4 +1,5 @@
 import { hash, randomBytes, timingSafeEqual } from "node:crypto";
+import { LIMITS } from "../contract/limits.ts";
 import type { CallerRole } from "../contract/operations.ts";
 import { isHandOutLive } from "../core/lease.ts";
 import type { TokenRecord } from "../core/records.ts";
@@ -24,9 +25,8 @@ const TRUST_MS = 1_000;
 /** Tokens remembered at once. */
 const MAX_CACHED = 10_000;
 const SECRET_PREFIX = "cpt_";
-export const ADMIN_TOKEN_MIN_CHARACTERS = 32;
-/** No token of ours is longer; a longer one is unknown without being hashed. */
-const MAX_TOKEN_CHARACTERS = 4_096;
+/** No token is longer; a longer one is unknown without being hashed. */
+const { max: MAX_TOKEN_CHARACTERS } = LIMITS.adminTokenCharacters;
 
 interface Known {
   readonly token: TokenRecord;

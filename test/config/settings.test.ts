@@ -140,7 +140,12 @@ describe("resolving settings", () => {
   test("an admin token has at least 32 characters", () => {
     const tokenOf = (text: string) => resolveSettings("serve", {}, { CAPSTAN_ADMIN_TOKEN: text }).values.adminToken;
     expect(tokenOf("x".repeat(32))).toBe("x".repeat(32));
-    expect(() => tokenOf("x".repeat(31))).toThrow("CAPSTAN_ADMIN_TOKEN must be at least 32 characters");
+    for (const length of [31, 4_097]) {
+      expect(() => tokenOf("x".repeat(length))).toThrow(
+        "CAPSTAN_ADMIN_TOKEN must be at least 32 characters (at most 4096)",
+      );
+    }
+    expect(tokenOf("x".repeat(4_096))).toHaveLength(4_096);
   });
 
   test("a server's URL loses its last slash and may carry no credentials", () => {

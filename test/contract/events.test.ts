@@ -61,12 +61,22 @@ describe("events that are sent", () => {
     ).toBe(true);
   });
 
+  it.each(["agent.fooBar", "agent.tool-use", "agent.1", "span.a.b", `span.${"x".repeat(128)}`])(
+    "from the worker may be of type %s, which is its own affair",
+    (type) => {
+      expect(accepts(sendEventsBody, { events: [{ type }] })).toBe(true);
+      expect(eventKind(type)?.sender).toBe("worker");
+    },
+  );
+
   it.each([
     "",
     "user",
     "user.unknown",
     "agent.",
-    "agent.Message",
+    "agent. message",
+    "agent..message",
+    `span.${"x".repeat(129)}`,
     "agents.message",
     "__proto__",
     "constructor",

@@ -94,6 +94,21 @@ describe("a turn", () => {
     expect(scenario.ending(session, 2)).toEqual(["session.status_rescheduled", "session.status_running"]);
   });
 
+  it("whose next owner is asked to stop before its first heartbeat runs from that heartbeat on all the same", () => {
+    const scenario = new Scenario();
+    const session = scenario.open(event("user.message"));
+    const item = scenario.take("w1");
+    scenario.lapse();
+    scenario.poll("w2");
+    scenario.do("ack", { ...scenario.target(item.id), workerId: "w2" });
+    scenario.stop(item.id);
+    expect(scenario.session(session).status).toBe("rescheduling");
+    scenario.beat(item.id, "w2");
+    scenario.beat(item.id, "w2");
+    expect(scenario.session(session).status).toBe("running");
+    expect(scenario.ending(session, 2)).toEqual(["session.status_rescheduled", "session.status_running"]);
+  });
+
   it("that its worker gives back is rescheduled too, and takes no attempt", () => {
     const scenario = new Scenario();
     const session = scenario.open(event("user.message"));

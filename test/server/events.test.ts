@@ -70,7 +70,7 @@ const BAD_EVENTS: readonly { event: unknown; param: string }[] = [
   { event: { type: "session.status_running" }, param: "type" },
   { event: { type: "user.unheard_of" }, param: "type" },
   { event: { type: "agent." }, param: "type" },
-  { event: { type: "agent.Message" }, param: "type" },
+  { event: { type: "agent. message" }, param: "type" },
   { event: { type: "constructor" }, param: "type" },
   { event: { type: "" }, param: "type" },
   { event: {}, param: "type" },

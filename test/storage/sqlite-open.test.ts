@@ -63,4 +63,8 @@ describe("opening a data folder", () => {
     await writeFile(join(dataDir, "file"), "");
     expect(await refused(join(dataDir, "file", "folder"))).toMatch(/cannot be used \(ENOTDIR\)\./);
   });
+
+  it("is refused, and does not hang, where the system has no folders to give", async () => {
+    expect(await refused("/proc/capstan/data")).toMatch(/cannot be used \(ENOENT\)\./);
+  });
 });

@@ -1,6 +1,7 @@
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
+import { makeFolder } from "../../storage/folder.ts";
 import { CommandError } from "../exit-codes.ts";
 
 const schema = z.object({
@@ -42,7 +43,7 @@ function parsed(text: string): unknown {
 export function writeDevFile(dataDir: string, content: DevFile): void {
   const path = devFilePath(dataDir);
   const draft = `${path}.${process.pid}`;
-  mkdirSync(resolve(dataDir), { recursive: true, mode: 0o700 });
+  makeFolder(dataDir);
   writeFileSync(draft, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
   // The mode above counts only for a file that is new.
   chmodSync(draft, 0o600);

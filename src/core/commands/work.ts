@@ -78,7 +78,8 @@ function change(unit: Unit, target: WorkTarget, command: WorkCommand, reason?: s
   const after = decided.value.item;
   if (decided.value.changed) {
     unit.putWork(after);
-    if (after.state !== before.state) followWork(unit, before, after, reason);
+    const firstBeat = before.latestHeartbeatAt === null && after.latestHeartbeatAt !== null;
+    if (after.state !== before.state || firstBeat) followWork(unit, before, after, reason);
   }
   return done(after);
 }

@@ -1,5 +1,6 @@
-import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
+import { chmodSync, closeSync, openSync } from "node:fs";
 import { join } from "node:path";
+import { makeFolder } from "../folder.ts";
 import { pendingMigrations, readMigrations } from "../migrate.ts";
 import { StoreRefused } from "../store.ts";
 import { closeFile, type Database, openFile, SQLITE, sqliteCode } from "./driver.ts";
@@ -21,7 +22,7 @@ export async function openDatabase(dataDir: string): Promise<{ database: Databas
   let database: Database | undefined;
   try {
     // Sessions and token hashes are for the operator's eyes only.
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    makeFolder(dataDir);
     // Made with these permissions before SQLite opens it: the files that SQLite puts beside it get the same.
     closeSync(openSync(file, "a", 0o600));
     database = await openFile(file);
@@ -116,6 +117,7 @@ function refusal(error: unknown, dataDir: string, file: string): unknown {
     code === "EROFS" ||
     code === "ENOSPC" ||
     code === "ENOTDIR" ||
+    code === "ENOENT" ||
     code === "EEXIST"
   ) {
     return new StoreRefused(
