@@ -12,7 +12,10 @@ import { CLI_ADAPTERS, createCliHandler, createWorker } from "capstan/worker";
 
 const [name, ...rest] = process.argv.slice(2);
 const adapter = CLI_ADAPTERS[name];
-if (adapter === undefined) throw new Error(`Name one of ${Object.keys(CLI_ADAPTERS).join(", ")}.`);
+if (adapter === undefined) {
+  console.error(`Name one of ${Object.keys(CLI_ADAPTERS).join(", ")}.`);
+  process.exit(1);
+}
 const [args, program] = rest.includes("--")
   ? [rest.slice(0, rest.indexOf("--")), rest.slice(rest.indexOf("--") + 1)]
   : [rest, undefined];
@@ -30,4 +33,6 @@ const worker = createWorker({
   }),
 });
 process.once("SIGTERM", () => worker.drain());
-await worker.run();
+const refused = await worker.run().catch((error) => error.message);
+if (refused) console.error(refused);
+process.exitCode = refused ? 1 : 0;

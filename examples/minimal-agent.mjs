@@ -9,4 +9,6 @@ const worker = createWorker({
   },
 });
 process.once("SIGTERM", () => worker.drain());
-await worker.run();
+const refused = await worker.run().catch((error) => error.message);
+if (refused) console.error(refused);
+process.exitCode = refused ? 1 : 0;

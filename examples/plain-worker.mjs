@@ -6,6 +6,10 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const { CAPSTAN_URL, CAPSTAN_TOKEN, CAPSTAN_ENVIRONMENT_ID } = process.env;
+if (!(CAPSTAN_URL && CAPSTAN_TOKEN && CAPSTAN_ENVIRONMENT_ID)) {
+  console.error("Set CAPSTAN_URL, CAPSTAN_TOKEN (of role worker) and CAPSTAN_ENVIRONMENT_ID.");
+  process.exit(1);
+}
 const [program = "sed", ...args] = process.argv.length > 2 ? process.argv.slice(2) : ["sed", "s/^/You said: /"];
 const api = `${CAPSTAN_URL}/api/v1/cloud`;
 const queue = `${api}/environments/${CAPSTAN_ENVIRONMENT_ID}/work`;
@@ -105,7 +109,8 @@ while (!draining.signal.aborted) {
   };
   const { answer: item, workToken } = await persist(poll, () => draining.signal.aborted).catch((error) => {
     if (draining.signal.aborted) return {};
-    throw error;
+    console.error(error.message);
+    process.exit(1);
   });
   if (item) await runTurn(item, workToken).catch((error) => console.error(`${item.id} is dropped: ${error.message}`));
 }

@@ -1,9 +1,11 @@
-import { isAbsolute, resolve } from "node:path";
+import { accessSync, constants, existsSync } from "node:fs";
+import { delimiter, isAbsolute, join, resolve } from "node:path";
 import type { SettingsFor } from "../config/resolve.ts";
 import { someText } from "../config/schemas.ts";
 import type { Confinement } from "../worker/index.ts";
 import { CommandError } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
+import { note } from "./output/note.ts";
 import type { OptionValues } from "./spec.ts";
 
 export const SANDBOX_OPTIONS = {
@@ -27,6 +29,25 @@ export function locatedCommand([program = "", ...args]: readonly string[]): read
   return [program.includes("/") ? resolve(program) : program, ...args];
 }
 
+/** Says so when the program cannot be found now. It may still come: a setup script can install it. */
+export function noteMissingProgram(io: Io, [program = ""]: readonly string[]): void {
+  const places = program.includes("/")
+    ? [program]
+    : (io.environment.PATH ?? "").split(delimiter).map((folder) => join(folder, program));
+  if (places.some(isExecutable)) return;
+  const where = program.includes("/") ? "" : " in PATH";
+  note(io, `There is no program ${program}${where} yet: until there is, every session that comes fails.`);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * What the command may see and use, after it was tried that this machine can enforce it.
  *
@@ -44,6 +65,9 @@ export async function confinement(
     throw new CommandError("usage", "--sandbox-network and --sandbox-read only mean something with --sandbox bwrap.");
   }
   const readable = sandboxRead.map((path) => resolve(path));
+  const absent = readable.find((path) => !existsSync(path));
+  if (absent !== undefined)
+    throw new CommandError("usage", `--sandbox-read ${absent}: there is no such file or folder.`);
   const { isVisible } = await import("../worker/index.ts");
   if (sandbox === "bwrap" && isAbsolute(program) && !isVisible(program, readable)) {
     const message = `The command would not see its own program ${program} in the sandbox.`;

@@ -12,8 +12,14 @@ export const EXIT_CODES = {
   session_error: { code: 10, meaning: "The session ended its turn with an error." },
   cancelled: { code: 11, meaning: "The session was cancelled or archived before its turn ended." },
   retries_exhausted: { code: 12, meaning: "Every worker that took the session lost its lease; it was given up." },
-  interrupted: { code: 130, meaning: "Ended at once by a second Ctrl-C." },
-  terminated: { code: 143, meaning: "Ended at once by a second SIGTERM." },
+  interrupted: {
+    code: 130,
+    meaning: "Ended by Ctrl-C before it was done; what ends in order at the first one, at the second.",
+  },
+  terminated: {
+    code: 143,
+    meaning: "Ended by SIGTERM before it was done; what ends in order at the first one, at the second.",
+  },
 } as const;
 
 export type ExitName = keyof typeof EXIT_CODES;

@@ -35,8 +35,10 @@ export function explain(error: unknown, spec: AnyCommand | undefined, words: rea
   return { exit: "failed", message: unforeseen.message, stack: unforeseen.stack };
 }
 
-const helpOf = (spec: AnyCommand | undefined): string =>
-  spec === undefined ? "`capstan --help` lists the commands." : `\`capstan ${spec.path} --help\` explains it.`;
+function helpOf(spec: AnyCommand | undefined, topic = ""): string {
+  if (spec !== undefined) return `\`capstan ${spec.path} --help\` explains it.`;
+  return `\`capstan ${Object.hasOwn(TOPICS, topic) ? `${topic} ` : ""}--help\` lists the commands.`;
+}
 
 function explainParser(error: CommanderError, spec: AnyCommand | undefined, words: readonly string[]): Explanation {
   if (error.exitCode === 0) return { exit: "ok" };
@@ -45,8 +47,8 @@ function explainParser(error: CommanderError, spec: AnyCommand | undefined, word
   const [sentence = "", suggestion] = error.message.replace(/^error: /, "").split("\n");
   const message = `${sentence.charAt(0).toUpperCase()}${sentence.slice(1).replace(/\.$/, "")}.`;
   const meant = suggestion?.match(/Did you mean (.*)\?/)?.[1];
-  if (meant === undefined) return { exit: "usage", message, hint: helpOf(spec) };
   const [first = ""] = words;
+  if (meant === undefined) return { exit: "usage", message, hint: helpOf(spec, first) };
   const place = error.code === "commander.unknownCommand" && Object.hasOwn(TOPICS, first) ? `capstan ${first} ` : "";
   return { exit: "usage", message, hint: `Did you mean \`${place}${meant}\`?` };
 }
@@ -54,7 +56,7 @@ function explainParser(error: CommanderError, spec: AnyCommand | undefined, word
 function hintFor(error: ApiError, spec: AnyCommand | undefined): string | undefined {
   switch (error.status) {
     case 400:
-      return helpOf(spec);
+      return whereToLook(error.message) ?? helpOf(spec);
     case 401:
       return "Set CAPSTAN_TOKEN to a valid token; `capstan token create` makes one with an admin token.";
     case 403:
@@ -106,5 +108,7 @@ function whereToLook(message: string): string | undefined {
     .map((kind) => ({ kind, at: message.indexOf(ID_PREFIXES[kind]) }))
     .filter(({ at }) => at >= 0)
     .sort((a, b) => a.at - b.at)[0];
-  return named === undefined ? undefined : `\`${LISTS[named.kind]}\` shows what there is.`;
+  if (named === undefined) return undefined;
+  const archived = named.kind !== "work" && message.includes("archived") ? " --include-archived" : "";
+  return `\`${LISTS[named.kind]}${archived}\` shows what there is.`;
 }

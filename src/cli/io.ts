@@ -30,11 +30,11 @@ export function processIo(environment: Environment): Io {
 }
 
 function sinkOf(stream: NodeJS.WriteStream, environment: Environment): Sink {
-  // `capstan … | head` closes the pipe early: that ends the output, and is no error.
-  stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-  });
   const isTerminal = stream.isTTY === true;
+  // `capstan … | head` closes the pipe early, and a terminal is closed: that ends the output, and is no error.
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE" && !(isTerminal && error.code === "EIO")) throw error;
+  });
   return {
     write: (text) => void stream.write(text),
     isTerminal,

@@ -3,7 +3,7 @@ import type { SettingsFor } from "../config/resolve.ts";
 import { withoutSecrets } from "../config/secrets.ts";
 import { makeFolder } from "../storage/folder.ts";
 import type { Confinement, Worker, WorkerOptions } from "../worker/index.ts";
-import { locatedCommand } from "./confinement.ts";
+import { locatedCommand, noteMissingProgram } from "./confinement.ts";
 import { CommandError } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
 import { exitNow, onStopSignals, type StopSignal } from "./signals.ts";
@@ -31,6 +31,7 @@ export async function createCommandWorker(io: Io, options: CommandWorker): Promi
   // Loaded here, because other commands have no use for it.
   const { createCommandHandler, createHandOffHandler, createWorker } = await import("../worker/index.ts");
   const line = { command: locatedCommand(given), env: withoutSecrets(io.environment) };
+  if (!json) noteMissingProgram(io, line.command);
   return createWorker({
     ...rest,
     handler:

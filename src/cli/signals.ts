@@ -13,7 +13,8 @@ const PARENT_CHECK_MS = 250;
 
 /**
  * Hears the signals that ask a process to end. The first one is the command's to answer; the second one means that
- * someone has waited long enough. The end of an npm that started us counts as a first SIGTERM.
+ * someone has waited long enough. The end of an npm that started us, or of the terminal, counts as a first SIGTERM; of
+ * that one the system and the shell may both tell.
  *
  * @returns the way to stop hearing.
  */
@@ -27,17 +28,18 @@ export function onStopSignals(first: (signal: StopSignal) => void, second: (sign
     lastAt = now;
     answer(signal);
   };
-  const deafToParent = underNpm
-    ? onParentEnd(() => {
-        if (lastAt === undefined) hear("SIGTERM");
-      })
-    : undefined;
+  const ownerIsGone = () => {
+    if (lastAt === undefined) hear("SIGTERM");
+  };
+  const deafToParent = underNpm ? onParentEnd(ownerIsGone) : undefined;
   process.on("SIGINT", hear);
   process.on("SIGTERM", hear);
+  process.on("SIGHUP", ownerIsGone);
   return () => {
     deafToParent?.();
     process.off("SIGINT", hear);
     process.off("SIGTERM", hear);
+    process.off("SIGHUP", ownerIsGone);
   };
 }
 

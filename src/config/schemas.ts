@@ -1,6 +1,7 @@
 /** Readers for what a person types: text in, value out. The description of a schema completes the sentence "… must be …". */
 import { z } from "zod";
 import { LIMITS } from "../contract/limits.ts";
+import { BASE_PATH } from "../contract/operations.ts";
 
 const WHOLE_NUMBER = /^(0|[1-9]\d{0,15})$/;
 
@@ -35,13 +36,19 @@ export const hostName = z
   .regex(/^[^\s/]+$/)
   .meta({ description: "a host name or address, such as 127.0.0.1 or 0.0.0.0" });
 
+/** What comes before the path of the API, which many will paste along. */
+const baseOf = ({ href }: URL): string => {
+  const base = href.replace(/\/+$/, "");
+  return base.endsWith(BASE_PATH) ? base.slice(0, -BASE_PATH.length) : base;
+};
+
 /** The base of a server. Credentials in it are refused, because URLs end up in logs and shell histories. */
 export const serverUrl = z
   .string()
   .transform((text, context): string => {
     const url = URL.canParse(text) ? new URL(text) : undefined;
     const plain = url !== undefined && url.username === "" && url.password === "" && url.search === "";
-    if (plain && (url.protocol === "http:" || url.protocol === "https:")) return url.href.replace(/\/+$/, "");
+    if (plain && (url.protocol === "http:" || url.protocol === "https:")) return baseOf(url);
     context.addIssue({ code: "custom", message: "is not a server's URL" });
     return z.NEVER;
   })

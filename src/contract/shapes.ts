@@ -67,7 +67,9 @@ export const sessionShape = z
     agent: json.nullable(),
     environment_id: id("environment"),
     title: z.string().nullable(),
-    status: z.enum(["idle", "running", "rescheduling", "terminated", "canceling"]),
+    status: z.enum(["idle", "running", "rescheduling", "terminated", "canceling"]).meta({
+      description: "`canceling` is only in the answer to cancelSession, and cannot be filtered by.",
+    }),
     metadata,
     resources: z.array(z.unknown()),
     vault_ids: z.array(z.string()),

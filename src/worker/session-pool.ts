@@ -119,7 +119,7 @@ export class SessionPool {
     this.#report({
       level: outcome === "lost" || outcome === "failed" ? "warn" : "info",
       type: "session_finished",
-      message: `Item ${workId}: ${outcome} after ${seconds.toFixed(1)} s.${run.why === undefined ? "" : ` ${run.why}`}`,
+      message: `Item ${workId}: ${outcome.replace("_", " ")} after ${seconds.toFixed(1)} s.${run.why === undefined ? "" : ` ${run.why}`}`,
       facts: { outcome, seconds },
       ...ids,
     });

@@ -4,6 +4,7 @@ import type { WorkerEvent } from "./events.ts";
 import { describe, persist } from "./failures.ts";
 import { handsOff } from "./hand-off-handler.ts";
 import type { HandOut } from "./hand-out.ts";
+import { TurnFailed } from "./handler.ts";
 import { ItemEnd, type SessionOutcome } from "./item-end.ts";
 import type { LeaseNews } from "./lease.ts";
 import type { HeldLease, LeaseKeeper } from "./lease-keeper.ts";
@@ -82,7 +83,7 @@ export class SessionRun {
   /** Why the turn ended early or failed. */
   get why(): string | undefined {
     if (this.#signals.reason !== undefined) return this.#signals.message;
-    return this.#turn.failure === undefined ? undefined : describe(this.#turn.failure.error);
+    return this.#turn.failure === undefined ? undefined : toldOperator(this.#turn.failure.error);
   }
 
   /** Resolves when the handler has returned, which may be after `run` when it ignores its signals. */
@@ -181,4 +182,13 @@ export class SessionRun {
   #report(event: WorkerEvent): void {
     this.#parts.report({ ...event, workId: this.work.id, sessionId: this.work.data.id });
   }
+}
+
+const LAST_WORDS_CHARACTERS = 300;
+
+/** Why a turn failed, and the last line that a command wrote about it: the session gets more of that. */
+function toldOperator(error: unknown): string {
+  const tail = error instanceof TurnFailed ? error.facts.stderr_tail : undefined;
+  const lastLine = typeof tail === "string" ? (tail.trim().split("\n").at(-1) ?? "") : "";
+  return lastLine === "" ? describe(error) : `${describe(error)} It wrote: ${lastLine.slice(-LAST_WORDS_CHARACTERS)}`;
 }

@@ -38,6 +38,15 @@ test("an agent is made of options, with its instructions from standard input", a
   expect(await json(["agent", "get", created.id])).toEqual(created);
 });
 
+test("an agent is archived, after which it is only listed on demand, and deleted", async () => {
+  const { id } = await json(["agent", "create", "old", "--model", "m-1"]);
+  expect(await json(["agent", "archive", id])).toMatchObject({ id, archived_at: expect.any(String) });
+  expect((await capstan(["agent", "list"])).stdout).not.toContain(id);
+  expect((await capstan(["agent", "list", "--include-archived"])).stdout).toContain(id);
+  expect(await json(["agent", "delete", id])).toEqual({ id, type: "agent_deleted" });
+  expect((await capstan(["agent", "get", id])).code).toBe(6);
+});
+
 test("an agent is made of a file, which options win over", async () => {
   const whole = { name: "from the file", model: { id: "m" }, tools: [{ type: "bash" }], metadata: { kept: "1" } };
   const file = fileWith(whole);

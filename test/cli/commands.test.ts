@@ -126,6 +126,17 @@ describe("sessions", () => {
     expect(events.stdout).toMatch(/session\.status_idle +just now +cancelled\n$/);
   });
 
+  test("are archived, and deleted, after which nothing holds their environment", async () => {
+    const id = await newEnvironment();
+    const session = (await json(["session", "create", "--environment", id])).id;
+    expect(await json(["session", "archive", session])).toMatchObject({ id: session, status: "terminated" });
+    const held = await capstan(["env", "delete", id]);
+    expect(held.code).toBe(7);
+    expect(held.stderr).toContain(`hint: \`capstan session list --environment ${id} --include-archived\` shows them`);
+    expect(await json(["session", "delete", session])).toEqual({ id: session, type: "session_deleted" });
+    expect(await json(["env", "delete", id])).toMatchObject({ id });
+  });
+
   test("are followed until they end for good", async () => {
     const id = await newEnvironment();
     const session = await newSession(id);

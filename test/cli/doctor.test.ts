@@ -1,7 +1,9 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { checkClock, checkNode } from "../../src/cli/doctor/checks.ts";
 import { ensureBuilt } from "../support/build.ts";
-import { runCli, startTestServer, type TestServer } from "../support/cli.ts";
+import { folderForTest, runCli, startTestServer, type TestServer } from "../support/cli.ts";
 import { scriptedServer } from "../support/scripted-server.ts";
 
 let server: TestServer;
@@ -57,6 +59,16 @@ describe("the doctor", () => {
     expect(await doctor({ CAPSTAN_URL: server.url, CAPSTAN_TOKEN: "cpt_unknown" })).toMatchObject({
       server: { status: "ok" },
       token: { status: "fail", detail: "The server does not accept this token." },
+    });
+  });
+
+  test("makes all other checks when it cannot read what capstan dev remembers", async () => {
+    const folder = folderForTest();
+    writeFileSync(join(folder, "dev.json"), "not JSON");
+    expect(await doctor({ ...server.env, CAPSTAN_DATA_DIR: folder })).toMatchObject({
+      "dev.json": { status: "fail", detail: expect.stringContaining("is damaged") },
+      server: { status: "ok" },
+      token: { status: "ok" },
     });
   });
 

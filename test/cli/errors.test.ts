@@ -61,6 +61,17 @@ describe("every error says what to do next and has its own exit code:", () => {
     expect(stderr).toContain("hint: `capstan session list`");
   });
 
+  test("something that is archived, or has no queue", async () => {
+    const { client, env } = server;
+    const archived = await client.createEnvironment({ name: "old", config: { type: "self_hosted" } });
+    await client.archiveEnvironment({ environment_id: archived.id });
+    const late = await runCli(["session", "create", "--environment", archived.id], { env });
+    expect(late.stderr).toContain("hint: `capstan env list --include-archived` shows what there is.");
+    const cloud = await client.createEnvironment({ name: "cloud" });
+    const nowhere = await runCli(["session", "create", "--environment", cloud.id], { env });
+    expect(nowhere).toMatchObject({ code: 2, stderr: expect.stringContaining("hint: `capstan env list` shows") });
+  });
+
   test("an id that is none", async () => {
     const { code, stderr } = await runCli(["session", "get", "sess_1"], { env: server.env });
     expect(code).toBe(2);
@@ -98,6 +109,10 @@ describe("every error says what to do next and has its own exit code:", () => {
     expect(await runCli(["sesion", "list"])).toMatchObject({
       code: 2,
       stderr: "error: Unknown command 'sesion'.\nhint: Did you mean `session`?\n",
+    });
+    expect(await runCli(["session", "obliterate"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("hint: `capstan session --help` lists the commands."),
     });
     expect(await runCli(["session", "lst"])).toMatchObject({
       code: 2,

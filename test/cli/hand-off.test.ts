@@ -48,7 +48,7 @@ async function scene(start: string) {
 
 test("a process that was started outlives its worker, beats in its place and ends the item", async () => {
   const { worker, folder, said, item, goOn } = await scene("setsid ATTACH > attached.log 2>&1 & echo $! > ../pid");
-  await worker.find(/handed_off/);
+  await worker.find(/handed off/);
   onTestFinished(() => {
     try {
       process.kill(Number(readFileSync(join(folder, "workspaces", "pid"), "utf8")), "SIGKILL");
@@ -70,7 +70,7 @@ test("a process that was started outlives its worker, beats in its place and end
 
 test("what never beats loses the session to another worker, and the worker that handed it off ends nothing", async () => {
   const { worker, env, folder, events, item, said } = await scene("exit 0");
-  await worker.find(/handed_off/);
+  await worker.find(/handed off/);
   worker.child.kill("SIGTERM");
   expect((await worker.ended).code).toBe(0);
   expect(await item()).toMatchObject({ state: "active" });
@@ -91,7 +91,7 @@ test("a session may be run in the foreground of the start script, too", async ()
   await eventually(async () => expect(await said()).toContain("begun"));
   goOn();
   await eventually(async () => expect(await said()).toContain("end_turn"));
-  await worker.find(/handed_off/);
+  await worker.find(/handed off/);
   expect(await said()).toContain("echo hello");
   expect(await said()).not.toContain("session.error");
 });

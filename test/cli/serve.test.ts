@@ -86,7 +86,7 @@ test("a data folder that another server uses is refused", async () => {
   await first.find(/listens on/);
   const { code, stderr } = await runCli(["serve", "--port", "0"], { env: { CAPSTAN_DATA_DIR: dataDir } });
   expect(code).toBe(1);
-  expect(stderr).toContain("Another server uses the data folder");
+  expect(stderr).toContain("A server uses the data folder");
 });
 
 test("a data folder that cannot be one is refused", async () => {
@@ -125,7 +125,7 @@ test("a second signal ends a server that has not finished yet", async () => {
   );
   await new Promise((resolve) => socket.once("data", resolve));
   server.child.kill("SIGTERM");
-  await eventually(() => expect(fetch(`${url}/healthz`)).rejects.toThrow());
+  await eventually(async () => expect((await fetch(`${url}/readyz`)).status).toBe(503));
   expect(server.child.exitCode).toBeNull();
   server.child.kill("SIGTERM");
   expect((await server.ended).code).toBe(143);

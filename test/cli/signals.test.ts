@@ -32,7 +32,21 @@ test("a Ctrl-C that npm passes on once more is one Ctrl-C", async () => {
   server.child.kill("SIGINT");
   // Of another kind, since the second of two equal signals can be lost.
   server.child.kill("SIGTERM");
-  await eventually(() => expect(fetch(`${url}/healthz`)).rejects.toThrow());
+  await eventually(async () => expect((await fetch(`${url}/readyz`)).status).toBe(503));
+  socket.write('{"name":"x"}');
+  expect(await answer).toContain("HTTP/1.1 200");
+  expect((await server.ended).code).toBe(0);
+});
+
+test("the end of its terminal ends a server in order, however often it is told", async () => {
+  const env = { CAPSTAN_ADMIN_TOKEN: ADMIN_TOKEN, CAPSTAN_DATA_DIR: folderForTest() };
+  const server = startForTest(SERVE, { env });
+  const [, url = ""] = await server.find(/listens on (\S+)/);
+  const socket = await requestUnderWay(url);
+  server.child.kill("SIGHUP");
+  await eventually(async () => expect((await fetch(`${url}/readyz`)).status).toBe(503));
+  server.child.kill("SIGHUP");
+  const answer = text(socket);
   socket.write('{"name":"x"}');
   expect(await answer).toContain("HTTP/1.1 200");
   expect((await server.ended).code).toBe(0);

@@ -224,6 +224,18 @@ describe("what a worker's command may do", () => {
     expect(await run(queue)).toMatchObject({ code: 0, stdout: "found\n" });
   });
 
+  test("a program that is not there is told before the first session comes, and may come later", async () => {
+    const queue = await newQueue();
+    const cwd = folderForTest();
+    const started = worker(queue, ["--", "./agent.sh"], { cwd });
+    await started.find(/There is no program \/\S+\/agent\.sh yet/);
+    writeFileSync(join(cwd, "agent.sh"), "#!/bin/sh\necho come\n", { mode: 0o755 });
+    expect(await run(queue)).toMatchObject({ code: 0, stdout: "come\n" });
+    const named = worker(queue, ["--", "no-such-program"]);
+    await named.find(/There is no program no-such-program in PATH yet/);
+    expect(worker(queue, ["--", "true"]).stderr()).not.toContain("There is no program");
+  });
+
   test("a turn that takes too long ends with an error that says so", async () => {
     const queue = await newQueue();
     worker(queue, ["--max-turn-seconds", "1", "--", "sleep", "600"]);
@@ -239,6 +251,11 @@ describe("what a worker's command may do", () => {
       const refused = await runCli(["worker", ...words, "--", "true"], { env });
       expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("only mean something with --sandbox") });
     }
+    const nothing = await runCli(
+      ["worker", "--sandbox", "bwrap", "--sandbox-read", "/srv/nothing", "--", "true"],
+      queue,
+    );
+    expect(nothing).toMatchObject({ code: 2, stderr: expect.stringContaining("/srv/nothing: there is no such file") });
     const hidden = await runCli(["worker", "--sandbox", "bwrap", "--", "/srv/agent/run"], { env: queue.env });
     expect(hidden).toMatchObject({ code: 2, stderr: expect.stringContaining("Show it: --sandbox-read /srv/agent") });
   });
@@ -260,10 +277,11 @@ describe("what a worker's command may do", () => {
 describe("capstan run", () => {
   test("ends with the code of an error when the command fails, and shows why", async () => {
     const queue = await newQueue();
-    startWorker(queue, `console.log("so far"); process.exit(3);`);
+    const worker = startWorker(queue, `console.log("so far"); console.error("no\\nsuch key"); process.exit(3);`);
     const run = await runCli(["run", "x", "--environment", queue.environment], { env: server.env });
     expect(run).toMatchObject({ code: 10, stdout: "so far\n" });
-    expect(run.stderr).toContain("error: The command exited with code 3.");
+    expect(run.stderr).toContain("error: The command exited with code 3.\nno\nsuch key\n");
+    await worker.find(/failed after \d+\.\d s\. The command exited with code 3\. It wrote: such key /);
   });
 
   test("passes every event on as JSON, one per line", async () => {

@@ -148,10 +148,11 @@ describe("resolving settings", () => {
     expect(tokenOf("x".repeat(4_096))).toHaveLength(4_096);
   });
 
-  test("a server's URL loses its last slash and may carry no credentials", () => {
+  test("a server's URL loses its last slash, and the path of the API, and may carry no credentials", () => {
     const urlOf = (text: string) => resolveSettings("client", { url: text }, {}).values.url;
     expect(urlOf("http://127.0.0.1:8787/")).toBe("http://127.0.0.1:8787");
     expect(urlOf("https://example.org/capstan//")).toBe("https://example.org/capstan");
+    expect(urlOf("https://example.org/capstan/api/v1/cloud/")).toBe("https://example.org/capstan");
     for (const text of ["http://u:p@h", "ftp://h", "127.0.0.1:8787", "http://h?token=x"]) {
       expect(() => urlOf(text), text).toThrow("--url (CAPSTAN_URL) must be an http:// or https:// URL");
     }

@@ -45,7 +45,7 @@ test("a second server on the same data folder refuses, and the first goes on", a
   const dataDir = await folder();
   const first = await started(dataDir);
   const second = await runToItsEnd(dataDir, ["--port", "0"]);
-  expectRefusal(second, /Another server uses the data folder .*--data-dir/);
+  expectRefusal(second, /A server uses the data folder .*--data-dir/);
   expect((await call(first.url, "GET", "/environments")).status).toBe(200);
 });
 

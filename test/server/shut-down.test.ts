@@ -4,6 +4,7 @@ import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { BASE_PATH } from "../../src/contract/operations.ts";
 import { eventually } from "../support/eventually.ts";
+import { intercepting } from "../support/intercepting.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { Api, ok, refused } from "./support/api.ts";
 
@@ -106,6 +107,19 @@ test("a call that takes longer than the drain limit is cut off", async () => {
   const cut = once(socket, "close");
   await server.stop();
   await cut;
+  await isGone(server);
+});
+
+test("a database that cannot be closed in order does not make a failure of the stop", async () => {
+  let closed = 0;
+  const full = intercepting("close", (original) => async () => {
+    await original();
+    closed += 1;
+    throw new Error("database or disk is full");
+  });
+  const server = await startTestServer({ wrapStore: full });
+  await server.stop();
+  expect(closed).toBe(server.urls.length);
   await isGone(server);
 });
 

@@ -179,3 +179,33 @@ export const listAgents = command({
     );
   },
 });
+
+export const archiveAgent = command({
+  path: "agent archive",
+  summary: "Archive an agent: no new session begins with it, those that it has go on",
+  group: "client",
+  calls: ["archiveAgent"],
+  arguments: AGENT,
+  options: JSON_OPTION,
+  examples: [{ command: "capstan agent archive agent_…", does: "No way back" }],
+  exits: CALL_EXITS,
+  async run({ settings, options, arguments: { agent: id }, io }) {
+    const archived = await connect(settings).client.archiveAgent({ agent_id: id });
+    return showOne(io, options, archived, agentFields);
+  },
+});
+
+export const deleteAgent = command({
+  path: "agent delete",
+  summary: "Delete an agent; sessions keep the version that they began with",
+  group: "client",
+  calls: ["deleteAgent"],
+  arguments: AGENT,
+  options: JSON_OPTION,
+  examples: [{ command: "capstan agent delete agent_…", does: "No way back" }],
+  exits: CALL_EXITS,
+  async run({ settings, options, arguments: { agent: id }, io }) {
+    const deleted = await connect(settings).client.deleteAgent({ agent_id: id });
+    return showOne(io, options, deleted, () => `Deleted ${deleted.id}.\n`);
+  },
+});

@@ -1,7 +1,9 @@
 import { CapstanClient } from "../../client/index.ts";
-import { findConnection } from "../connection.ts";
+import type { SettingsFor } from "../../config/resolve.ts";
+import { type Connection, DEFAULT_URL, findConnection } from "../connection.ts";
 import { checkNode, checkProtections, checkServer, checkToken, type Finding, noToken } from "../doctor/checks.ts";
 import { REQUIRED_NODE } from "../doctor/required-node.ts";
+import { CommandError } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
 import { paint } from "../output/colour.ts";
 import { command } from "../spec.ts";
@@ -14,9 +16,9 @@ export const doctor = command({
   options: { json: { kind: "switch", flags: "--json", summary: "Print the findings as JSON." } },
   examples: [{ command: "capstan doctor", does: "When something does not work" }],
   async run({ settings, options, io }) {
-    const connection = findConnection(settings);
-    const { url, token } = connection;
     const findings: Finding[] = [checkNode(process.versions.node, REQUIRED_NODE)];
+    const connection = connectionFor(settings, findings);
+    const { url, token } = connection;
     findings.push(...(await checkServer(url, io.now)));
     const reachable = findings.every(({ check, status }) => check !== "server" || status === "ok");
     if (token === undefined) findings.push(noToken("No token is set."));
@@ -31,6 +33,17 @@ export const doctor = command({
     return ok ? "ok" : "failed";
   },
 });
+
+/** Where the server is, as far as it can be found out: what `capstan dev` remembers may not be readable. */
+function connectionFor(settings: SettingsFor<"queue">, findings: Finding[]): Connection {
+  try {
+    return findConnection(settings);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    findings.push({ check: "dev.json", status: "fail", detail: error.message, next: error.hint ?? null });
+    return { url: settings.url ?? DEFAULT_URL, token: settings.token, dev: undefined };
+  }
+}
 
 const MARKS = { ok: ["✓", "green"], warn: ["!", "yellow"], fail: ["✗", "red"] } as const;
 

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { ApiError } from "../../client/index.ts";
 import { someText, wholeNumber } from "../../config/schemas.ts";
 import { LIMITS } from "../../contract/limits.ts";
 import { connect } from "../connection.ts";
@@ -155,7 +156,16 @@ export const deleteEnvironment = command({
   examples: [{ command: "capstan env delete env_…", does: "Refused while it has sessions" }],
   exits: CALL_EXITS,
   async run({ settings, options, arguments: { environment }, io }) {
-    const deleted = await connect(settings).client.deleteEnvironment({ environment_id: environment });
+    const { client } = connect(settings);
+    const deleted = await client.deleteEnvironment({ environment_id: environment }).catch((error) => {
+      if (!(error instanceof ApiError) || error.status !== 409) throw error;
+      const list = `capstan session list --environment ${environment} --include-archived`;
+      throw new CommandError(
+        "conflict",
+        error.message,
+        `\`${list}\` shows them, \`capstan session delete\` deletes one.`,
+      );
+    });
     return showOne(io, options, deleted, () => `Deleted ${deleted.id}.\n`);
   },
 });

@@ -66,5 +66,8 @@ function afterOf(page: string = BEFORE_ALL_EVENTS): string {
 
 function showEvent(io: Io, json: boolean, event: SessionEvent): void {
   if (json) io.out.write(`${JSON.stringify(event)}\n`);
-  else io.out.write(`${paint(io.out, "dim", event.created_at)}  ${event.type}  ${oneLine(eventText(event))}\n`);
+  else {
+    const line = `${paint(io.out, "dim", event.created_at)}  ${event.type}  ${oneLine(eventText(event))}`;
+    io.out.write(`${line.trimEnd()}\n`);
+  }
 }

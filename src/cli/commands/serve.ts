@@ -6,7 +6,7 @@ export const serve = command({
   path: "serve",
   summary: "Run the server",
   details: `Runs the server until SIGTERM or Ctrl-C: then it takes no new calls, answers those under way, and ends. A second signal ends
-it at once. Logs go to standard error as JSON lines. The first start prints an admin token, unless one was given.`,
+it at once; the end of its terminal counts as SIGTERM. Logs go to standard error as JSON lines. The first start prints an admin token, unless one was given.`,
   group: "serve",
   examples: [
     { command: "capstan serve", does: "On this machine, with the embedded database in ./.capstan" },

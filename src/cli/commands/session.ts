@@ -178,3 +178,33 @@ export const cancelSession = command({
     return showOne(io, options, cancelled, sessionFields);
   },
 });
+
+export const archiveSession = command({
+  path: "session archive",
+  summary: "End a session for good; it can still be read",
+  group: "client",
+  calls: ["archiveSession"],
+  arguments: SESSION,
+  options: JSON_OPTION,
+  examples: [{ command: "capstan session archive sess_…", does: "Stops its work at once; no way back" }],
+  exits: CALL_EXITS,
+  async run({ settings, options, arguments: { session }, io }) {
+    const archived = await connect(settings).client.archiveSession({ session_id: session });
+    return showOne(io, options, archived, sessionFields);
+  },
+});
+
+export const deleteSession = command({
+  path: "session delete",
+  summary: "Delete a session and its events",
+  group: "client",
+  calls: ["deleteSession"],
+  arguments: SESSION,
+  options: JSON_OPTION,
+  examples: [{ command: "capstan session delete sess_…", does: "Stops its work at once; no way back" }],
+  exits: CALL_EXITS,
+  async run({ settings, options, arguments: { session }, io }) {
+    const deleted = await connect(settings).client.deleteSession({ session_id: session });
+    return showOne(io, options, deleted, () => `Deleted ${deleted.id}.\n`);
+  },
+});

@@ -25,7 +25,7 @@ With --hand-off the command starts something that outlives it, such as a contain
 finds in its environment. The worker keeps the lease until the command has ended with 0, and then never touches the item
 again: \`capstan worker attach\` beats in its place, and if nothing does, the item lapses and is given to another worker.
 
-SIGTERM or Ctrl-C stops the worker gracefully: it takes no more sessions, and gives those back that do not finish in time.
+SIGTERM, Ctrl-C or the end of its terminal stops the worker gracefully: it takes no more sessions, and gives those back that do not finish in time.
 A second signal gives all of them back at once. What happens is told on standard error.`,
   group: "worker",
   calls: ["pollWork", "ackWork", "heartbeatWork", "stopWork", "releaseWork", "getSession", "listEvents", "sendEvents"],

@@ -120,11 +120,17 @@ export function eventTable(io: Io, rows: readonly SessionEvent[]): string {
   return renderTable(io.out, columns, rows);
 }
 
+/** What went wrong, and the end of what a command that failed wrote about it. */
+function errorText({ message, stderr_tail: tail }: { message?: unknown; stderr_tail?: unknown }): string {
+  const said = String(message ?? "");
+  return typeof tail === "string" && tail.trim() !== "" ? `${said}\n${tail.trimEnd()}` : said;
+}
+
 /** What an event says, as far as it is text. */
 export function eventText(event: SessionEvent): string {
   const { content, error, stop_reason: stopReason, name, ...rest } = event as Record<string, unknown>;
   if (Array.isArray(content)) return content.map(blockText).join("");
-  if (typeof error === "object" && error !== null) return String((error as { message?: unknown }).message ?? "");
+  if (typeof error === "object" && error !== null) return errorText(error);
   if (typeof stopReason === "object" && stopReason !== null)
     return String((stopReason as { type?: unknown }).type ?? "");
   if (typeof name === "string") return name;

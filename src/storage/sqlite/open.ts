@@ -94,7 +94,7 @@ function refusal(error: unknown, dataDir: string, file: string): unknown {
   switch (sqliteCode(error)) {
     case SQLITE.busy:
       return new StoreRefused(
-        `Another server uses the data folder ${dataDir}. Stop it, or start this one with another --data-dir.`,
+        `A server uses the data folder ${dataDir}. Stop it first; a second server needs a --data-dir of its own.`,
         cause,
       );
     case SQLITE.full:
