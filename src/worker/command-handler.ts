@@ -11,9 +11,9 @@ export interface CommandHandlerOptions extends Omit<CommandLine, "command"> {
 
 /**
  * A handler that runs a command per turn, in the session's folder and a process group of its own. The turn is written to
- * its standard input as one JSON object, with all input that nobody has answered; its standard output becomes events.
- * Status 0 is success. Nothing is kept between two runs, so there is nothing to keep warm: input that comes meanwhile is
- * the next turn's, on a new item.
+ * its standard input as one JSON object, with the input that nobody has answered; its standard output becomes events.
+ * Status 0 is success. Nothing is kept between two runs, so there is nothing to keep warm: input that comes meanwhile, or
+ * that was too much for one turn, is the next turn's, on a new item.
  */
 export function createCommandHandler({ output = "text", ...options }: CommandHandlerOptions): Handler {
   if (options.command.length === 0) throw new TypeError("command must name a program.");

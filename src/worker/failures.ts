@@ -31,12 +31,12 @@ export function retryWaitMs(failure: unknown, attempt: number, bounds = BACKOFF)
  * Makes a call until it succeeds, is refused for good, or the signal is aborted. Failures that pass are survived for as
  * long as that takes.
  *
- * @param onFailure told of every failure that is survived
+ * @param onFailure told of every failure that is survived, and how long it is until the next try
  */
 export async function persist<T>(
   call: () => Promise<T>,
   signal: AbortSignal,
-  onFailure: (failure: unknown) => void = () => {},
+  onFailure: (failure: unknown, waitMs: number) => void = () => {},
 ): Promise<T> {
   for (let attempt = 0; ; attempt += 1) {
     try {
@@ -44,8 +44,9 @@ export async function persist<T>(
       return await call();
     } catch (failure) {
       if (signal.aborted || classify(failure) === "final") throw failure;
-      onFailure(failure);
-      await wait(retryWaitMs(failure, attempt), signal);
+      const waitMs = retryWaitMs(failure, attempt);
+      onFailure(failure, waitMs);
+      await wait(waitMs, signal);
     }
   }
 }

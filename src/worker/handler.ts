@@ -41,7 +41,10 @@ export type AgentSnapshot = Pick<Agent, "id" | "type" | "version" | "name" | "mo
  * session going with a new item. There is one input: a second loop goes on where the first one ended.
  */
 export interface SessionInput extends AsyncIterable<SessionEvent> {
-  /** Takes all that is known to be unanswered at once, without waiting for more: maybe nothing. */
+  /**
+   * Takes all that the worker holds at once, without waiting for more: maybe nothing. Of a long backlog it holds up to
+   * 1,000 events or 32 MB, the oldest ones; the rest comes when the handler asks for more, or with the next item.
+   */
   takeAll(): readonly SessionEvent[];
 }
 

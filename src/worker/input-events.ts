@@ -4,8 +4,11 @@ import type { SessionEvent } from "../contract/shapes.ts";
 import { INPUT_EVENT_TYPES } from "../core/event-types.ts";
 import type { NewSessionEvent } from "./handler.ts";
 
-/** Input that is held in memory at most; what is beyond it is fetched when its turn comes. */
-export const MAX_INPUT_EVENTS = LIMITS.eventsPerCall;
+/**
+ * Input that is held in memory at most, which is what one call of a sender may carry, and always one event. What is
+ * beyond it is fetched when its turn comes.
+ */
+const HELD = { events: LIMITS.eventsPerCall, bytes: LIMITS.bodyBytes } as const;
 
 const INPUT_TYPES: ReadonlySet<string> = new Set(INPUT_EVENT_TYPES);
 export const isInput = (event: SessionEvent): boolean => INPUT_TYPES.has(event.type);
@@ -46,14 +49,32 @@ export async function unansweredInput(
  * grow with the length of the session.
  */
 async function unprocessedInput(client: CapstanClient, sessionId: string, signal: AbortSignal) {
-  const newestFirst: SessionEvent[] = [];
+  const oldest = new OldestInput();
   const input = { session_id: sessionId, order: "desc", types: INPUT_EVENT_TYPES, limit: LIMITS.page.max } as const;
   for await (const event of client.paginate("listEvents", input, { signal, maxRetries: 0 })) {
     if (event.processed_at !== null) break;
-    newestFirst.push(event);
-    if (newestFirst.length > MAX_INPUT_EVENTS) newestFirst.shift();
+    oldest.addOlder(event);
   }
-  return newestFirst.reverse();
+  return oldest.events;
+}
+
+/** The oldest events, as many as may be held, of more that are added newest first. */
+class OldestInput {
+  readonly #newestFirst: { readonly event: SessionEvent; readonly bytes: number }[] = [];
+  #bytes = 0;
+
+  get events(): readonly SessionEvent[] {
+    return this.#newestFirst.map(({ event }) => event).reverse();
+  }
+
+  addOlder(event: SessionEvent): void {
+    const bytes = Buffer.byteLength(JSON.stringify(event));
+    this.#newestFirst.push({ event, bytes });
+    this.#bytes += bytes;
+    while (this.#newestFirst.length > HELD.events || (this.#bytes > HELD.bytes && this.#newestFirst.length > 1)) {
+      this.#bytes -= this.#newestFirst.shift()?.bytes ?? 0;
+    }
+  }
 }
 
 async function lastTurnEnd(client: CapstanClient, sessionId: string, after: string, signal: AbortSignal) {
@@ -65,15 +86,18 @@ async function lastTurnEnd(client: CapstanClient, sessionId: string, after: stri
   return last;
 }
 
-/** The next input after an event, oldest first. */
+/** The next input after an event, oldest first, as far as it fits into memory. */
 export async function inputAfter(
   client: CapstanClient,
   sessionId: string,
   after: string,
   signal: AbortSignal,
 ): Promise<readonly SessionEvent[]> {
-  const input = { session_id: sessionId, types: INPUT_EVENT_TYPES, after_id: after, limit: MAX_INPUT_EVENTS };
-  return (await client.listEvents(input, { signal, maxRetries: 0 })).data;
+  const input = { session_id: sessionId, types: INPUT_EVENT_TYPES, after_id: after, limit: HELD.events };
+  const { data } = await client.listEvents(input, { signal, maxRetries: 0 });
+  const oldest = new OldestInput();
+  for (const event of data.toReversed()) oldest.addOlder(event);
+  return oldest.events;
 }
 
 /** The session's newest event of any kind. */

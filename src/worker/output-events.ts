@@ -19,6 +19,21 @@ export const unusableLine = (line: string, why: string): readonly NewSessionEven
   textEvent(line),
 ];
 
+/**
+ * As many levels as a server can be told to take (`--max-json-depth`). JSON.stringify runs out of stack at some
+ * thousands, so JSON.parse reads what it cannot write.
+ */
+const MAX_LEVELS = 1_024;
+
+/** The event that a line stands for, or what becomes of the line when the event cannot be sent to any server. */
+export const sendable = (event: NewSessionEvent, line: string): readonly NewSessionEvent[] =>
+  isDeeper(event, MAX_LEVELS) ? unusableLine(line, `it is nested more than ${MAX_LEVELS} levels deep`) : [event];
+
+const isDeeper = (value: unknown, levels: number): boolean =>
+  typeof value === "object" &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1)));
+
 /** The events that a line of output stands for. */
 export function lineEvents(line: string, mode: OutputMode): readonly NewSessionEvent[] {
   if (mode === "text") return [textEvent(line)];

@@ -1,6 +1,6 @@
 import { ApiError } from "../client/errors.ts";
 import type { NewSessionEvent } from "./handler.ts";
-import { unusableLine } from "./output-events.ts";
+import { sendable, unusableLine } from "./output-events.ts";
 
 /** One call to the server carries at most this much. */
 const BATCH = { events: 500, bytes: 1024 * 1024 } as const;
@@ -36,8 +36,10 @@ export class OutputQueue {
    */
   async push(event: NewSessionEvent, line: string): Promise<void> {
     this.#throwFailure();
-    this.#waiting.push({ event, line });
-    this.#bytes += line.length;
+    for (const each of sendable(event, line)) {
+      this.#waiting.push({ event: each, line });
+      this.#bytes += line.length;
+    }
     this.#pumping ??= this.#pump();
     while (this.#waiting.length >= QUEUE.events || this.#bytes >= QUEUE.bytes) {
       await new Promise<void>((resolve) => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { CapstanClient } from "../client/client.ts";
 import { wait } from "../client/wait.ts";
 import type { Report } from "./events.ts";
-import { classify, describe, retryWaitMs } from "./failures.ts";
+import { describe, persist, retryWaitMs } from "./failures.ts";
 import { readTail } from "./pipes.ts";
 import { commandEnvironment, startGroup } from "./process-group.ts";
 
@@ -33,11 +33,14 @@ const DEFAULT_TIMEOUT_SECONDS = 600;
  */
 export async function setUp(parts: SetupParts, signal: AbortSignal): Promise<void> {
   for (let attempt = 0; ; attempt += 1) {
+    const script = await currentScript(parts, signal);
+    if (script === undefined) return;
     try {
-      await tryOnce(parts, signal);
+      await tryOnce(script, parts, signal);
       return;
     } catch (failure) {
-      if (signal.aborted || (classify(failure) === "final" && !(failure instanceof SetupFailed))) throw failure;
+      if (signal.aborted) throw failure;
+      // Whatever it is, a full disk no less than the script, it is this machine's and may be put right.
       const pauseMs = retryWaitMs(failure, attempt, BACKOFF);
       const message = `The environment is not set up, so no work is taken; next try in ${Math.ceil(pauseMs / 1_000)} s. ${describe(failure)}`;
       parts.report({ level: "error", type: "setup_failed", message });
@@ -46,26 +49,40 @@ export async function setUp(parts: SetupParts, signal: AbortSignal): Promise<voi
   }
 }
 
-class SetupFailed extends Error {}
-
-async function tryOnce(parts: SetupParts, signal: AbortSignal): Promise<void> {
+async function currentScript(parts: SetupParts, signal: AbortSignal): Promise<string | undefined> {
   const { client, environmentId, report } = parts;
-  const environment = await client.getEnvironment({ environment_id: environmentId }, { signal, maxRetries: 0 });
+  const environment = await persist(
+    () => client.getEnvironment({ environment_id: environmentId }, { signal, maxRetries: 0 }),
+    signal,
+    (failure, waitMs) => {
+      const message = `${describe(failure)} Asking for the environment's setup script again in ${(waitMs / 1_000).toFixed(1)} s.`;
+      report({ level: "warn", type: "call_failed", message });
+    },
+  );
   const script = environment.config.setup_script;
-  if (typeof script !== "string" || script.trim() === "") return;
+  return typeof script === "string" && script.trim() !== "" ? script : undefined;
+}
+
+async function tryOnce(script: string, parts: SetupParts, signal: AbortSignal): Promise<void> {
+  const { report } = parts;
   report({ level: "info", type: "setup_started", message: "Running the environment's setup script." });
   const startedAt = performance.now();
   // A file, because an argument would be visible to every user of the machine and standard input would be the script's own.
-  const folder = await mkdtemp(join(tmpdir(), "capstan-setup-"));
+  const folder = await mkdtemp(join(tmpdir(), "capstan-setup-")).catch(notWritten);
   try {
     const file = join(folder, "setup.sh");
-    await writeFile(file, script, { mode: 0o600 });
+    await writeFile(file, script, { mode: 0o600 }).catch(notWritten);
     await runScript(file, parts, signal);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
   report({ level: "info", type: "setup_finished", message: `The setup script succeeded after ${seconds} s.` });
+}
+
+function notWritten(failure: unknown): never {
+  const message = `The setup script cannot be written below ${tmpdir()} (${describe(failure)}): look at that folder and its disk.`;
+  throw new Error(message, { cause: failure });
 }
 
 async function runScript(file: string, parts: SetupParts, signal: AbortSignal): Promise<void> {
@@ -99,7 +116,7 @@ async function runScript(file: string, parts: SetupParts, signal: AbortSignal): 
       : exit.signal === null
         ? `exited with code ${exit.code}`
         : `was ended by ${exit.signal}`;
-    throw new SetupFailed(`The setup script ${how}: ${stderrTail || stdoutTail || "it wrote nothing"}`);
+    throw new Error(`The setup script ${how}: ${stderrTail || stdoutTail || "it wrote nothing"}`);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", kill);

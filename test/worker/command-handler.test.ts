@@ -87,6 +87,17 @@ test("in jsonl mode a line is an event; what is none is told, and kept as text",
   expect(await queue.events(sessionId, "span.tool")).toMatchObject([{ name: "ls" }]);
 });
 
+test("an event that is nested too deeply to be sent is told and kept as text, and takes none of its neighbours with it", async () => {
+  const message = (text: string, deep: string) =>
+    `{"type":"agent.message","content":[{"type":"text","text":"${text}"}],"deep":${deep}}`;
+  const tooDeep = message("lost", "[".repeat(20_000) + "]".repeat(20_000));
+  const lines = [message("before", "[[]]"), tooDeep, message("after", "{}")];
+  const { queue, sessionId, replies, errors } = await turnOf(["printf", "%s\\n", ...lines], { output: "jsonl" });
+  expect(replies).toEqual(["before", tooDeep, "after"]);
+  expect(errors).toMatchObject([{ type: "invalid_output", message: expect.stringContaining("levels deep") }]);
+  expect(await queue.untilIdle(sessionId)).toBe("end_turn");
+});
+
 test("an event that only the server can refuse takes none of its neighbours with it", async () => {
   const result = `{"type":"user.tool_result","tool_use_id":"evt_${"0".repeat(32)}"}`;
   const message = `{"type":"agent.message","content":[{"type":"text","text":"after"}]}`;

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import { type Handler, textOf } from "../../src/worker/index.ts";
+import { createCommandHandler, type Handler, textOf } from "../../src/worker/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { faultyProxy } from "../support/proxy.ts";
+import { node } from "./support/command.ts";
 import { runningWorker, testQueue } from "./support/queue.ts";
 
 /** Answers each message on its own. */
@@ -132,6 +133,43 @@ test("a second loop goes on where the first one ended, and all of the rest can b
   expect(await queue.untilIdle(session.id)).toBe("end_turn");
   expect(await queue.replies(session.id)).toEqual(["one", "again two", "three,four", "0"]);
   expect(await queue.items(session.id)).toHaveLength(1);
+});
+
+/** Two of these are more than a worker holds at once, and one is not. */
+const LONG = "x".repeat(20 * 1024 * 1024);
+
+/** Three messages that were sent before any worker was there. */
+async function longBacklog() {
+  const queue = await testQueue();
+  const { id } = await queue.newSession();
+  for (const text of [LONG, LONG, "short"]) await queue.say(id, text);
+  return { queue, id };
+}
+
+test("a command is given no more of a long backlog than fits into memory, and the rest with the next items", async () => {
+  const { queue, id } = await longBacklog();
+  const script = `
+    const { events } = JSON.parse(require("node:fs").readFileSync(0, "utf8"));
+    console.log(events.map(({ content }) => content[0].text.length).join(" and "));`;
+  await runningWorker(queue, { handler: createCommandHandler({ command: node(script), env: process.env }) });
+  const replies = [`${LONG.length}`, `${LONG.length} and 5`];
+  await eventually(async () => expect(await queue.replies(id)).toEqual(replies));
+  await eventually(async () => {
+    expect((await queue.items(id)).map(({ state }) => state)).toEqual(["stopped", "stopped"]);
+  });
+});
+
+test("a handler that asks for more is given the rest of a long backlog on the same item", async () => {
+  const { queue, id } = await longBacklog();
+  const taken: number[][] = [];
+  await runningWorker(queue, {
+    handler: async ({ input }) => {
+      for await (const event of input) taken.push([event, ...input.takeAll()].map((each) => textOf(each).length));
+    },
+  });
+  await eventually(() => expect(taken.flat()).toEqual([LONG.length, LONG.length, 5]));
+  expect(taken[0]).toEqual([LONG.length]);
+  expect(await queue.items(id)).toHaveLength(1);
 });
 
 test("a shutdown in the middle gives back what is not answered, and nothing else", async () => {

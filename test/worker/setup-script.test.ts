@@ -1,7 +1,8 @@
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { eventually } from "../support/eventually.ts";
+import { faultyProxy } from "../support/proxy.ts";
 import { runningWorker, temporaryFolder, testQueue } from "./support/queue.ts";
 
 const env = { PATH: process.env.PATH, CAPSTAN_TOKEN: "secret" };
@@ -47,6 +48,41 @@ test("a setup script that takes too long is killed and has failed", async () => 
   await eventually(() =>
     expect(worker.events.map((event) => event.message).join()).toContain("The setup script took longer than 0.2 s"),
   );
+});
+
+test("a setup script that cannot be written is tried again, and runs once there is room for it", async () => {
+  const queue = await testQueue({ config: { setup_script: "true" } });
+  const session = await queue.newSession("hello");
+  const folder = join(await temporaryFolder(), "missing");
+  const workspaceRoot = await temporaryFolder();
+  vi.stubEnv("TMPDIR", folder);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const worker = await runningWorker(queue, { workspaceRoot, setup: { env }, handler: () => {} });
+  await eventually(() => {
+    const failed = worker.events.find(({ type }) => type === "setup_failed");
+    expect(failed?.message).toContain(`The setup script cannot be written below ${folder} (ENOENT`);
+  });
+  await mkdir(folder);
+  expect(await queue.untilIdle(session.id)).toBe("end_turn");
+});
+
+test("a server that is away while it is asked for the setup script is what the worker tells of", async () => {
+  const queue = await testQueue({ config: { setup_script: "true" } });
+  const proxy = await faultyProxy(queue.url);
+  let away = true;
+  proxy.route = () => (away ? "lose_request" : "pass");
+  const session = await queue.newSession("hello");
+  const worker = await runningWorker({ ...queue, url: proxy.url }, { setup: { env }, handler: () => {} });
+  await eventually(() => {
+    const { level, message } = worker.events.find(({ type }) => type === "call_failed") ?? {};
+    expect(level).toBe("warn");
+    expect(message).toMatch(
+      /^Cannot reach the server .* Asking for the environment's setup script again in \d+\.\d s\.$/,
+    );
+  });
+  away = false;
+  expect(await queue.untilIdle(session.id)).toBe("end_turn");
+  expect(worker.events.map(({ type }) => type)).not.toContain("setup_failed");
 });
 
 test("a worker that is told to end during its setup kills the script and ends", async () => {
