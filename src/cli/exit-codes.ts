@@ -14,11 +14,11 @@ export const EXIT_CODES = {
   retries_exhausted: { code: 12, meaning: "Every worker that took the session lost its lease; it was given up." },
   interrupted: {
     code: 130,
-    meaning: "Ended by Ctrl-C before it was done; what ends in order at the first one, at the second.",
+    meaning: "Ended by Ctrl-C before it was done (a server or a worker: by a second one).",
   },
   terminated: {
     code: 143,
-    meaning: "Ended by SIGTERM before it was done; what ends in order at the first one, at the second.",
+    meaning: "Ended by SIGTERM before it was done (a server or a worker: by a second one).",
   },
 } as const;
 

@@ -5,6 +5,7 @@ import { connect } from "../connection.ts";
 import { CommandError } from "../exit-codes.ts";
 import { agentFields, agentTable } from "../output/agent-views.ts";
 import { command, type OptionValues } from "../spec.ts";
+import { aboutOne, deleted } from "./about-one.ts";
 import {
   ARCHIVED_OPTION,
   CALL_EXITS,
@@ -180,32 +181,22 @@ export const listAgents = command({
   },
 });
 
-export const archiveAgent = command({
+export const archiveAgent = aboutOne({
   path: "agent archive",
   summary: "Archive an agent: no new session begins with it, those that it has go on",
-  group: "client",
-  calls: ["archiveAgent"],
-  arguments: AGENT,
-  options: JSON_OPTION,
-  examples: [{ command: "capstan agent archive agent_…", does: "No way back" }],
-  exits: CALL_EXITS,
-  async run({ settings, options, arguments: { agent: id }, io }) {
-    const archived = await connect(settings).client.archiveAgent({ agent_id: id });
-    return showOne(io, options, archived, agentFields);
-  },
+  kind: "agent",
+  call: "archiveAgent",
+  example: { command: "capstan agent archive agent_…", does: "No way back" },
+  view: agentFields,
+  run: (client, agent_id) => client.archiveAgent({ agent_id }),
 });
 
-export const deleteAgent = command({
+export const deleteAgent = aboutOne({
   path: "agent delete",
   summary: "Delete an agent; sessions keep the version that they began with",
-  group: "client",
-  calls: ["deleteAgent"],
-  arguments: AGENT,
-  options: JSON_OPTION,
-  examples: [{ command: "capstan agent delete agent_…", does: "No way back" }],
-  exits: CALL_EXITS,
-  async run({ settings, options, arguments: { agent: id }, io }) {
-    const deleted = await connect(settings).client.deleteAgent({ agent_id: id });
-    return showOne(io, options, deleted, () => `Deleted ${deleted.id}.\n`);
-  },
+  kind: "agent",
+  call: "deleteAgent",
+  example: { command: "capstan agent delete agent_…", does: "No way back" },
+  view: deleted,
+  run: (client, agent_id) => client.deleteAgent({ agent_id }),
 });

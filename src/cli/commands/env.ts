@@ -6,11 +6,11 @@ import { connect } from "../connection.ts";
 import { CommandError } from "../exit-codes.ts";
 import { environmentFields, environmentTable } from "../output/views.ts";
 import { command } from "../spec.ts";
+import { aboutOne, deleted } from "./about-one.ts";
 import {
   ARCHIVED_OPTION,
   CALL_EXITS,
   fetchList,
-  idArgument,
   JSON_OPTION,
   LIST_OPTIONS,
   METADATA_OPTION,
@@ -19,7 +19,6 @@ import {
   showOne,
 } from "./shared.ts";
 
-const ENVIRONMENT = { environment: idArgument("environment", "environment", "Its id.") } as const;
 const { maxAttempts, drainSeconds, startSeconds } = LIMITS.queue;
 
 export const createEnvironment = command({
@@ -116,56 +115,41 @@ export const listEnvironments = command({
   },
 });
 
-export const getEnvironment = command({
+export const getEnvironment = aboutOne({
   path: "env get",
   summary: "Show one environment",
-  group: "client",
-  calls: ["getEnvironment"],
-  arguments: ENVIRONMENT,
-  options: JSON_OPTION,
-  examples: [{ command: "capstan env get env_… --json", does: "For programs" }],
-  exits: CALL_EXITS,
-  async run({ settings, options, arguments: { environment }, io }) {
-    const found = await connect(settings).client.getEnvironment({ environment_id: environment });
-    return showOne(io, options, found, environmentFields);
-  },
+  kind: "environment",
+  call: "getEnvironment",
+  example: { command: "capstan env get env_… --json", does: "For programs" },
+  view: environmentFields,
+  run: (client, environment_id) => client.getEnvironment({ environment_id }),
 });
 
-export const archiveEnvironment = command({
+export const archiveEnvironment = aboutOne({
   path: "env archive",
   summary: "Archive an environment: it takes no new session, its queue can still be worked off",
-  group: "client",
-  calls: ["archiveEnvironment"],
-  arguments: ENVIRONMENT,
-  options: JSON_OPTION,
-  examples: [{ command: "capstan env archive env_…", does: "No way back" }],
-  exits: CALL_EXITS,
-  async run({ settings, options, arguments: { environment }, io }) {
-    const archived = await connect(settings).client.archiveEnvironment({ environment_id: environment });
-    return showOne(io, options, archived, environmentFields);
-  },
+  kind: "environment",
+  call: "archiveEnvironment",
+  example: { command: "capstan env archive env_…", does: "No way back" },
+  view: environmentFields,
+  run: (client, environment_id) => client.archiveEnvironment({ environment_id }),
 });
 
-export const deleteEnvironment = command({
+export const deleteEnvironment = aboutOne({
   path: "env delete",
   summary: "Delete an environment that no session refers to",
-  group: "client",
-  calls: ["deleteEnvironment"],
-  arguments: ENVIRONMENT,
-  options: JSON_OPTION,
-  examples: [{ command: "capstan env delete env_…", does: "Refused while it has sessions" }],
-  exits: CALL_EXITS,
-  async run({ settings, options, arguments: { environment }, io }) {
-    const { client } = connect(settings);
-    const deleted = await client.deleteEnvironment({ environment_id: environment }).catch((error) => {
+  kind: "environment",
+  call: "deleteEnvironment",
+  example: { command: "capstan env delete env_…", does: "Refused while it has sessions" },
+  view: deleted,
+  run: (client, environment_id) =>
+    client.deleteEnvironment({ environment_id }).catch((error) => {
       if (!(error instanceof ApiError) || error.status !== 409) throw error;
-      const list = `capstan session list --environment ${environment} --include-archived`;
+      const list = `capstan session list --environment ${environment_id} --include-archived`;
       throw new CommandError(
         "conflict",
         error.message,
         `\`${list}\` shows them, \`capstan session delete\` deletes one.`,
       );
-    });
-    return showOne(io, options, deleted, () => `Deleted ${deleted.id}.\n`);
-  },
+    }),
 });

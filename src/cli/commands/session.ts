@@ -3,6 +3,7 @@ import { connect } from "../connection.ts";
 import { sessionFields, sessionTable } from "../output/views.ts";
 import { command } from "../spec.ts";
 import { followTurn, TURN_EXITS } from "../turn.ts";
+import { aboutOne, deleted } from "./about-one.ts";
 import {
   AGENT_OPTION,
   ARCHIVED_OPTION,
@@ -102,19 +103,14 @@ code says how, as that of \`capstan run\` does.`,
   },
 });
 
-export const getSession = command({
+export const getSession = aboutOne({
   path: "session get",
   summary: "Show one session",
-  group: "client",
-  calls: ["getSession"],
-  arguments: SESSION,
-  options: JSON_OPTION,
-  examples: [{ command: "capstan session get sess_…", does: "Its status and how long it has worked" }],
-  exits: CALL_EXITS,
-  async run({ settings, options, arguments: { session }, io }) {
-    const found = await connect(settings).client.getSession({ session_id: session });
-    return showOne(io, options, found, sessionFields);
-  },
+  kind: "session",
+  call: "getSession",
+  example: { command: "capstan session get sess_…", does: "Its status and how long it has worked" },
+  view: sessionFields,
+  run: (client, session_id) => client.getSession({ session_id }),
 });
 
 const STATUSES = ["idle", "running", "rescheduling", "terminated"] as const;
@@ -164,47 +160,32 @@ export const listSessions = command({
   },
 });
 
-export const cancelSession = command({
+export const cancelSession = aboutOne({
   path: "session cancel",
   summary: "Ask the session's worker to stop",
-  group: "client",
-  calls: ["cancelSession"],
-  arguments: SESSION,
-  options: JSON_OPTION,
-  examples: [{ command: "capstan session cancel sess_…", does: "The session is idle once its worker has stopped" }],
-  exits: CALL_EXITS,
-  async run({ settings, options, arguments: { session }, io }) {
-    const cancelled = await connect(settings).client.cancelSession({ session_id: session });
-    return showOne(io, options, cancelled, sessionFields);
-  },
+  kind: "session",
+  call: "cancelSession",
+  example: { command: "capstan session cancel sess_…", does: "The session is idle once its worker has stopped" },
+  view: sessionFields,
+  run: (client, session_id) => client.cancelSession({ session_id }),
 });
 
-export const archiveSession = command({
+export const archiveSession = aboutOne({
   path: "session archive",
   summary: "End a session for good; it can still be read",
-  group: "client",
-  calls: ["archiveSession"],
-  arguments: SESSION,
-  options: JSON_OPTION,
-  examples: [{ command: "capstan session archive sess_…", does: "Stops its work at once; no way back" }],
-  exits: CALL_EXITS,
-  async run({ settings, options, arguments: { session }, io }) {
-    const archived = await connect(settings).client.archiveSession({ session_id: session });
-    return showOne(io, options, archived, sessionFields);
-  },
+  kind: "session",
+  call: "archiveSession",
+  example: { command: "capstan session archive sess_…", does: "Stops its work at once; no way back" },
+  view: sessionFields,
+  run: (client, session_id) => client.archiveSession({ session_id }),
 });
 
-export const deleteSession = command({
+export const deleteSession = aboutOne({
   path: "session delete",
   summary: "Delete a session and its events",
-  group: "client",
-  calls: ["deleteSession"],
-  arguments: SESSION,
-  options: JSON_OPTION,
-  examples: [{ command: "capstan session delete sess_…", does: "Stops its work at once; no way back" }],
-  exits: CALL_EXITS,
-  async run({ settings, options, arguments: { session }, io }) {
-    const deleted = await connect(settings).client.deleteSession({ session_id: session });
-    return showOne(io, options, deleted, () => `Deleted ${deleted.id}.\n`);
-  },
+  kind: "session",
+  call: "deleteSession",
+  example: { command: "capstan session delete sess_…", does: "Stops its work at once; no way back" },
+  view: deleted,
+  run: (client, session_id) => client.deleteSession({ session_id }),
 });

@@ -6,16 +6,8 @@ import { renderFields } from "../output/table.ts";
 import { relativeTime } from "../output/time.ts";
 import { tokenTable } from "../output/views.ts";
 import { command } from "../spec.ts";
-import {
-  CALL_EXITS,
-  fetchList,
-  idArgument,
-  JSON_OPTION,
-  LIST_OPTIONS,
-  roleChoice,
-  showList,
-  showOne,
-} from "./shared.ts";
+import { aboutOne } from "./about-one.ts";
+import { CALL_EXITS, fetchList, JSON_OPTION, LIST_OPTIONS, roleChoice, showList, showOne } from "./shared.ts";
 
 export const createToken = command({
   path: "token create",
@@ -88,17 +80,13 @@ export const listTokens = command({
   },
 });
 
-export const revokeToken = command({
+export const revokeToken = aboutOne({
   path: "token revoke",
   summary: "Revoke a token: from now on it is refused",
-  group: "client",
-  calls: ["revokeToken"],
-  arguments: { token: idArgument("token", "token", "Its id, not its secret.") },
-  options: JSON_OPTION,
-  examples: [{ command: "capstan token revoke tok_…", does: "No way back" }],
-  exits: CALL_EXITS,
-  async run({ settings, options, arguments: { token }, io }) {
-    const revoked = await connect(settings).client.revokeToken({ token_id: token });
-    return showOne(io, options, revoked, () => `Revoked ${revoked.id}.\n`);
-  },
+  kind: "token",
+  argument: "Its id, not its secret.",
+  call: "revokeToken",
+  example: { command: "capstan token revoke tok_…", does: "No way back" },
+  view: (_io, { id }: { readonly id: string }) => `Revoked ${id}.\n`,
+  run: (client, token_id) => client.revokeToken({ token_id }),
 });
