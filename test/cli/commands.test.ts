@@ -1,6 +1,15 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ensureBuilt } from "../support/build.ts";
-import { type CliOptions, runCli, startForTest, startTestServer, type TestServer } from "../support/cli.ts";
+import {
+  type CliOptions,
+  folderForTest,
+  runCli,
+  startForTest,
+  startTestServer,
+  type TestServer,
+} from "../support/cli.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -50,6 +59,20 @@ describe("environments", () => {
       config: { type: "self_hosted", queue: { max_attempts: 2 } },
       metadata: { a: "b=c", k: "" },
     });
+  });
+
+  test("are changed by what the options say, and keep the rest", async () => {
+    const id = (await json(["env", "create", "e", "--max-attempts", "2", "--metadata", "a=1"])).id;
+    const script = join(folderForTest(), "setup.sh");
+    writeFileSync(script, "true\n");
+    await json(["env", "update", id, "--name", "renamed", "--setup-script", script, "--metadata", "b=2"]);
+    expect(await json(["env", "update", id, "--drain-seconds", "30"])).toMatchObject({
+      name: "renamed",
+      config: { type: "self_hosted", setup_script: "true\n", queue: { max_attempts: 2, drain_seconds: 30 } },
+      metadata: { a: "1", b: "2" },
+    });
+    const nothing = await capstan(["env", "update", id]);
+    expect(nothing).toMatchObject({ code: 2, stderr: expect.stringContaining("There is nothing to change") });
   });
 
   test("are archived once, and deleted while they have no session", async () => {

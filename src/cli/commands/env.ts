@@ -5,12 +5,13 @@ import { LIMITS } from "../../contract/limits.ts";
 import { connect } from "../connection.ts";
 import { CommandError } from "../exit-codes.ts";
 import { environmentFields, environmentTable } from "../output/views.ts";
-import { command } from "../spec.ts";
+import { command, type OptionValues } from "../spec.ts";
 import { aboutOne, deleted } from "./about-one.ts";
 import {
   ARCHIVED_OPTION,
   CALL_EXITS,
   fetchList,
+  idArgument,
   JSON_OPTION,
   LIST_OPTIONS,
   METADATA_OPTION,
@@ -21,64 +22,111 @@ import {
 
 const { maxAttempts, drainSeconds, startSeconds } = LIMITS.queue;
 
+const FIELD_OPTIONS = {
+  description: {
+    kind: "value",
+    flags: "--description <text>",
+    summary: "What it is for.",
+    schema: someText("a text"),
+  },
+  maxAttempts: {
+    kind: "value",
+    flags: "--max-attempts <count>",
+    summary: `Workers that may lose their lease on an item before it is given up; 0 for no limit. Default ${maxAttempts.default}.`,
+    schema: wholeNumber(maxAttempts.min, maxAttempts.max),
+  },
+  drainSeconds: {
+    kind: "value",
+    flags: "--drain-seconds <seconds>",
+    summary: `How long a worker may take to stop. Default ${drainSeconds.default}.`,
+    schema: wholeNumber(drainSeconds.min, drainSeconds.max),
+  },
+  startSeconds: {
+    kind: "value",
+    flags: "--start-seconds <seconds>",
+    summary: `How long a worker may take from the ack to its first heartbeat. Default ${startSeconds.default}.`,
+    schema: wholeNumber(startSeconds.min, startSeconds.max),
+  },
+  setupScript: {
+    kind: "value",
+    flags: "--setup-script <file>",
+    summary: "Shell script that each worker runs once before it takes work.",
+    schema: someText("the path of a file"),
+  },
+  ...METADATA_OPTION,
+} as const;
+
+interface Config {
+  readonly setup_script?: string;
+  readonly queue?: Readonly<Record<string, number>>;
+}
+
+/** What the options say about the config; nothing of it is set that they leave out. */
+function configOf(options: OptionValues<typeof FIELD_OPTIONS>): Config {
+  const { maxAttempts, drainSeconds, startSeconds, setupScript } = options;
+  const queue = { max_attempts: maxAttempts, drain_seconds: drainSeconds, start_seconds: startSeconds };
+  const given = Object.entries(queue).filter((entry): entry is [string, number] => entry[1] !== undefined);
+  return {
+    ...(setupScript === undefined ? {} : { setup_script: readScript(setupScript) }),
+    ...(given.length === 0 ? {} : { queue: Object.fromEntries(given) }),
+  };
+}
+
 export const createEnvironment = command({
   path: "env create",
   summary: "Create a self_hosted environment: a queue of its own",
   group: "client",
   calls: ["createEnvironment"],
   arguments: { name: { usage: "<name>", summary: "What people call it.", schema: someText("a name") } },
-  options: {
-    ...JSON_OPTION,
-    description: {
-      kind: "value",
-      flags: "--description <text>",
-      summary: "What it is for.",
-      schema: someText("a text"),
-    },
-    maxAttempts: {
-      kind: "value",
-      flags: "--max-attempts <count>",
-      summary: `Workers that may lose their lease on an item before it is given up; 0 for no limit. Default ${maxAttempts.default}.`,
-      schema: wholeNumber(maxAttempts.min, maxAttempts.max),
-    },
-    drainSeconds: {
-      kind: "value",
-      flags: "--drain-seconds <seconds>",
-      summary: `How long a worker may take to stop. Default ${drainSeconds.default}.`,
-      schema: wholeNumber(drainSeconds.min, drainSeconds.max),
-    },
-    startSeconds: {
-      kind: "value",
-      flags: "--start-seconds <seconds>",
-      summary: `How long a worker may take from the ack to its first heartbeat. Default ${startSeconds.default}.`,
-      schema: wholeNumber(startSeconds.min, startSeconds.max),
-    },
-    setupScript: {
-      kind: "value",
-      flags: "--setup-script <file>",
-      summary: "Shell script that each worker runs once before it takes work.",
-      schema: someText("the path of a file"),
-    },
-    ...METADATA_OPTION,
-  },
+  options: { ...JSON_OPTION, ...FIELD_OPTIONS },
   examples: [
     { command: "capstan env create build-machines", does: "An environment with the usual limits" },
     { command: "capstan env create gpu --max-attempts 2 --metadata team=vision", does: "One that gives up early" },
   ],
   exits: CALL_EXITS,
   async run({ settings, options, arguments: { name }, io }) {
-    const { client } = connect(settings);
-    const { description, maxAttempts, drainSeconds, startSeconds } = options;
-    const queue = { max_attempts: maxAttempts, drain_seconds: drainSeconds, start_seconds: startSeconds };
-    const script = options.setupScript === undefined ? undefined : readScript(options.setupScript);
-    const asked = Object.values(queue).some((value) => value !== undefined);
-    const created = await client.createEnvironment({
-      name,
-      description,
-      config: { type: "self_hosted", setup_script: script, queue: asked ? queue : undefined },
-      metadata: metadataOf(options.metadata),
-    });
+    const { description, metadata } = options;
+    const config = { type: "self_hosted" as const, ...configOf(options) };
+    const fields = { name, description, config, metadata: metadataOf(metadata) };
+    const created = await connect(settings).client.createEnvironment(fields);
     return showOne(io, options, created, environmentFields);
+  },
+});
+
+export const updateEnvironment = command({
+  path: "env update",
+  summary: "Change an environment; what is left out stays",
+  details: `Changes an environment. Limits count from the next ack, stop or lapse on, a setup script for workers that start from now on,
+and metadata is added to what there is.`,
+  group: "client",
+  calls: ["getEnvironment", "updateEnvironment"],
+  arguments: { id: idArgument("environment", "environment", "Its id.") },
+  options: {
+    ...JSON_OPTION,
+    name: { kind: "value", flags: "--name <name>", summary: "What people call it.", schema: someText("a name") },
+    ...FIELD_OPTIONS,
+  },
+  examples: [
+    { command: "capstan env update env_… --max-attempts 0", does: "Never gives an item up" },
+    { command: "capstan env update env_… --setup-script setup.sh", does: "Another script" },
+  ],
+  exits: CALL_EXITS,
+  async run({ settings, options, arguments: { id }, io }) {
+    const { name, description, metadata } = options;
+    const changes = configOf(options);
+    const changesConfig = Object.keys(changes).length > 0;
+    if (!changesConfig && name === undefined && description === undefined && metadata.length === 0) {
+      throw new CommandError("usage", "There is nothing to change: give at least one option.");
+    }
+    const { client } = connect(settings);
+    // The API replaces a config as a whole.
+    const { config } = await client.getEnvironment({ environment_id: id });
+    const queue = { ...(config.queue as Config["queue"]), ...changes.queue };
+    const updated = await client.updateEnvironment({
+      ...{ environment_id: id, name, description, metadata: metadataOf(metadata) },
+      config: changesConfig ? { ...config, ...changes, queue } : undefined,
+    });
+    return showOne(io, options, updated, environmentFields);
   },
 });
 

@@ -42,6 +42,7 @@ export const COMMANDS: readonly AnyCommand[] = [
   agent.archiveAgent,
   agent.deleteAgent,
   env.createEnvironment,
+  env.updateEnvironment,
   env.listEnvironments,
   env.getEnvironment,
   env.archiveEnvironment,
