@@ -45,8 +45,8 @@ test("a given admin token is valid while the server runs with it, and none is ma
   await second.stop();
 });
 
-test("an admin token that is too short is refused with what to do", async () => {
-  const starting = start(await dataFolder(), "short");
+test.each([31, 4_097])("an admin token of %i characters is refused with what to do", async (characters) => {
+  const starting = start(await dataFolder(), "x".repeat(characters));
   await expect(starting).rejects.toThrow(StoreRefused);
-  await expect(starting).rejects.toThrow("at least 32 characters");
+  await expect(starting).rejects.toThrow("must have 32 to 4096 characters");
 });
