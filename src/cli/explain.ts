@@ -35,10 +35,14 @@ export function explain(error: unknown, spec: AnyCommand | undefined, words: rea
   return { exit: "failed", message: unforeseen.message, stack: unforeseen.stack };
 }
 
-function helpOf(spec: AnyCommand | undefined, topic = ""): string {
-  if (spec !== undefined) return `\`capstan ${spec.path} --help\` explains it.`;
-  return `\`capstan ${Object.hasOwn(TOPICS, topic) ? `${topic} ` : ""}--help\` lists the commands.`;
-}
+/** @param topic as {@link topicOf} gives it */
+const helpOf = (spec: AnyCommand | undefined, topic = ""): string =>
+  spec === undefined
+    ? `\`capstan ${topic}--help\` lists the commands.`
+    : `\`capstan ${spec.path} --help\` explains it.`;
+
+/** The topic that was typed, with a blank behind it, or nothing. */
+const topicOf = ([first = ""]: readonly string[]): string => (Object.hasOwn(TOPICS, first) ? `${first} ` : "");
 
 function explainParser(error: CommanderError, spec: AnyCommand | undefined, words: readonly string[]): Explanation {
   if (error.exitCode === 0) return { exit: "ok" };
@@ -47,9 +51,9 @@ function explainParser(error: CommanderError, spec: AnyCommand | undefined, word
   const [sentence = "", suggestion] = error.message.replace(/^error: /, "").split("\n");
   const message = `${sentence.charAt(0).toUpperCase()}${sentence.slice(1).replace(/\.$/, "")}.`;
   const meant = suggestion?.match(/Did you mean (.*)\?/)?.[1];
-  const [first = ""] = words;
-  if (meant === undefined) return { exit: "usage", message, hint: helpOf(spec, first) };
-  const place = error.code === "commander.unknownCommand" && Object.hasOwn(TOPICS, first) ? `capstan ${first} ` : "";
+  const topic = topicOf(words);
+  if (meant === undefined) return { exit: "usage", message, hint: helpOf(spec, topic) };
+  const place = error.code === "commander.unknownCommand" && topic !== "" ? `capstan ${topic}` : "";
   return { exit: "usage", message, hint: `Did you mean \`${place}${meant}\`?` };
 }
 

@@ -1,3 +1,4 @@
+import { LIMITS } from "../contract/limits.ts";
 import { SERVER_LIMITS, type ServerLimits } from "../server/options.ts";
 import { wholeNumber } from "./schemas.ts";
 import type { Setting } from "./setting.ts";
@@ -76,7 +77,12 @@ export const LIMIT_SETTINGS = {
     [1_000, DAY_MS],
     "How long an idle connection is kept; more than a load balancer in front keeps it.",
   ),
-  maxJsonDepth: limit("maxJsonDepth", "<levels>", [8, 1_024], "How deep the JSON of a request may be nested."),
+  maxJsonDepth: limit(
+    "maxJsonDepth",
+    "<levels>",
+    [LIMITS.jsonDepth.min, LIMITS.jsonDepth.max],
+    "How deep the JSON of a request may be nested.",
+  ),
   sweepMs: limit("sweepMs", "<ms>", [10, 60_000], "How often leases that have ended are looked for."),
   retentionDays: limit(
     "retentionDays",

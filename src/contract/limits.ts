@@ -2,6 +2,8 @@
 export const LIMITS = {
   /** Largest request body; a larger one is a 400. */
   bodyBytes: 32 * 1024 * 1024,
+  /** Levels of JSON in a request that a server can be told to take. */
+  jsonDepth: { min: 8, max: 1_024 },
   /** Characters of a caller's `x-request-id`. */
   requestIdCharacters: 128,
   /** Characters of a `Worker-ID`, and of an `Idempotency-Key`. */

@@ -1,4 +1,5 @@
 import { event as eventSchema } from "../contract/bodies.ts";
+import { LIMITS } from "../contract/limits.ts";
 import { eventKind } from "../core/event-types.ts";
 import type { NewSessionEvent } from "./handler.ts";
 
@@ -19,11 +20,8 @@ export const unusableLine = (line: string, why: string): readonly NewSessionEven
   textEvent(line),
 ];
 
-/**
- * As many levels as a server can be told to take (`--max-json-depth`). JSON.stringify runs out of stack at some
- * thousands, so JSON.parse reads what it cannot write.
- */
-const MAX_LEVELS = 1_024;
+/** JSON.stringify runs out of stack at some thousands of levels, so JSON.parse reads what it cannot write. */
+const { max: MAX_LEVELS } = LIMITS.jsonDepth;
 
 /** The event that a line stands for, or what becomes of the line when the event cannot be sent to any server. */
 export const sendable = (event: NewSessionEvent, line: string): readonly NewSessionEvent[] =>

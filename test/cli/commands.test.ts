@@ -71,6 +71,9 @@ describe("environments", () => {
       config: { type: "self_hosted", setup_script: "true\n", queue: { max_attempts: 2, drain_seconds: 30 } },
       metadata: { a: "1", b: "2" },
     });
+    const plain = await newEnvironment();
+    const { config } = await json(["env", "update", plain, "--setup-script", script]);
+    expect(config).toEqual({ type: "self_hosted", setup_script: "true\n" });
     const nothing = await capstan(["env", "update", id]);
     expect(nothing).toMatchObject({ code: 2, stderr: expect.stringContaining("There is nothing to change") });
   });

@@ -32,19 +32,19 @@ const FIELD_OPTIONS = {
   maxAttempts: {
     kind: "value",
     flags: "--max-attempts <count>",
-    summary: `Workers that may lose their lease on an item before it is given up; 0 for no limit. Default ${maxAttempts.default}.`,
+    summary: `Workers that may lose their lease on an item before it is given up; 0 for no limit. A new environment has ${maxAttempts.default}.`,
     schema: wholeNumber(maxAttempts.min, maxAttempts.max),
   },
   drainSeconds: {
     kind: "value",
     flags: "--drain-seconds <seconds>",
-    summary: `How long a worker may take to stop. Default ${drainSeconds.default}.`,
+    summary: `How long a worker may take to stop. A new environment has ${drainSeconds.default}.`,
     schema: wholeNumber(drainSeconds.min, drainSeconds.max),
   },
   startSeconds: {
     kind: "value",
     flags: "--start-seconds <seconds>",
-    summary: `How long a worker may take from the ack to its first heartbeat. Default ${startSeconds.default}.`,
+    summary: `How long a worker may take from the ack to its first heartbeat. A new environment has ${startSeconds.default}.`,
     schema: wholeNumber(startSeconds.min, startSeconds.max),
   },
   setupScript: {
@@ -121,10 +121,13 @@ and metadata is added to what there is.`,
     const { client } = connect(settings);
     // The API replaces a config as a whole.
     const { config } = await client.getEnvironment({ environment_id: id });
-    const queue = { ...(config.queue as Config["queue"]), ...changes.queue };
+    const queue = changes.queue && { queue: { ...(config.queue as Config["queue"]), ...changes.queue } };
     const updated = await client.updateEnvironment({
-      ...{ environment_id: id, name, description, metadata: metadataOf(metadata) },
-      config: changesConfig ? { ...config, ...changes, queue } : undefined,
+      environment_id: id,
+      name,
+      description,
+      metadata: metadataOf(metadata),
+      config: changesConfig ? { ...config, ...changes, ...queue } : undefined,
     });
     return showOne(io, options, updated, environmentFields);
   },
