@@ -3,6 +3,7 @@ import type { CommandInput } from "../../src/core/commands/index.ts";
 import { IdSource } from "../../src/core/ids.ts";
 import type { Changes, Loaded, Needs } from "../../src/core/unit.ts";
 import { type Backend, Batcher, SLOW_BATCH_MS, WORTH_A_BATCH } from "../../src/storage/batcher.ts";
+import { StoreUnavailable } from "../../src/storage/store.ts";
 
 /** A database whose batches end when the test says so. */
 class HeldBackend implements Backend {
@@ -12,7 +13,7 @@ class HeldBackend implements Backend {
 
   transact(needs: Needs, _decide: (loaded: Loaded) => Changes): Promise<void> {
     this.sizes.push(needs.works.size);
-    return new Promise((_resolve, reject) => this.#held.push(() => reject(new Error("let go"))));
+    return new Promise((_resolve, reject) => this.#held.push(() => reject(new StoreUnavailable("let go"))));
   }
 
   endFirst(): void {
@@ -90,6 +91,24 @@ describe("batches of a database that answers later", () => {
     call(WORTH_A_BATCH);
     await turns();
     expect(backend.sizes).toEqual([1, WORTH_A_BATCH]);
+  });
+
+  test("many who come at once are two batches, as long as both are worth it", async () => {
+    call(2 * WORTH_A_BATCH - 1);
+    await turns();
+    expect(backend.sizes).toEqual([2 * WORTH_A_BATCH - 1]);
+    backend.endFirst();
+    await turns();
+    backend.sizes.length = 0;
+    call(2 * WORTH_A_BATCH + 1);
+    await turns();
+    expect(backend.sizes).toEqual([WORTH_A_BATCH + 1, WORTH_A_BATCH]);
+    call(3 * WORTH_A_BATCH);
+    await turns();
+    backend.endFirst();
+    await turns();
+    // Beside the one that is still under way there is room for this one alone.
+    expect(backend.sizes).toEqual([WORTH_A_BATCH + 1, WORTH_A_BATCH, 3 * WORTH_A_BATCH]);
   });
 
   test("closing waits for the calls that were accepted", async () => {
