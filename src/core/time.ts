@@ -19,7 +19,9 @@ export function formatTime(at: Micros): string {
   return `${lastSecondText}${String(at - second * MICROS_PER_SECOND + MICROS_PER_SECOND).slice(1)}Z`;
 }
 
-const RFC_3339 = /^(\d{4}-\d{2}-\d{2})[Tt]((?:[01]\d|2[0-3]):\d{2}:\d{2})(?:\.(\d+))?([Zz]|[+-]\d{2}:\d{2})$/;
+const RFC_3339 = /^(\d{4}-\d{2}-\d{2})[Tt]((?:[01]\d|2[0-3]):\d{2}):(\d{2})(?:\.(\d+))?([Zz]|[+-]\d{2}:\d{2})$/;
+/** RFC 3339, section 5.7, gives a leap second this number. Where seconds are counted it is the one behind it. */
+const LEAP_SECOND = "60";
 
 /**
  * Reads any RFC 3339 time. Digits finer than a microsecond are kept as a fraction, so that a value that is not exactly
@@ -30,15 +32,16 @@ const RFC_3339 = /^(\d{4}-\d{2}-\d{2})[Tt]((?:[01]\d|2[0-3]):\d{2}:\d{2})(?:\.(\
 export function parseTime(text: string): Micros | undefined {
   const match = RFC_3339.exec(text);
   if (!match) return undefined;
-  const [, date, clock, fraction = "", zone = "Z"] = match;
-  const seconds = Date.parse(`${date}T${clock}${zone.toUpperCase()}`);
-  if (Number.isNaN(seconds)) return undefined;
+  const [, date, minute, second, fraction = "", zone = "Z"] = match;
+  const leap = second === LEAP_SECOND;
+  const ms = Date.parse(`${date}T${minute}:${leap ? "59" : second}${zone.toUpperCase()}`) + (leap ? 1_000 : 0);
+  if (Number.isNaN(ms)) return undefined;
   // Date.parse rolls 2026-02-30 over into March; RFC 3339 knows no such day.
   const day = new Date(`${date}T00:00:00Z`);
   if (Number.isNaN(day.getTime()) || day.toISOString().slice(0, 10) !== date) return undefined;
   const micros = Number(`${fraction.slice(0, 6).padEnd(6, "0")}`);
   const finer = Number(fraction.slice(6)) > 0 ? 0.5 : 0;
-  return seconds * 1_000 + micros + finer;
+  return ms * MICROS_PER_MS + micros + finer;
 }
 
 export const secondsToMicros = (seconds: number): Micros => seconds * MICROS_PER_SECOND;

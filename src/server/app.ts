@@ -168,6 +168,8 @@ function arrive(parts: AppParts): onRequestHookHandler {
   };
 }
 
+const BELOW_BASE_PATH = new RegExp(`^${BASE_PATH}(?:[/?]|$)`);
+
 /** Below the base path no token is a 401 whatever else is wrong, also where there is nothing. */
 function afterToken(
   { services, logs }: AppParts,
@@ -176,7 +178,7 @@ function afterToken(
   answer: (fault: Fault) => void,
 ): void {
   const settle = (refused: Refused | undefined): void => (refused === undefined ? next() : answer(refused.refused));
-  const refused = request.url.startsWith(`${BASE_PATH}/`) ? authenticate(services.tokens, request) : undefined;
+  const refused = BELOW_BASE_PATH.test(request.url) ? authenticate(services.tokens, request) : undefined;
   if (refused instanceof Promise) refused.then(settle).catch((error) => answer(faultOf(error, request, logs.log)));
   else settle(refused);
 }

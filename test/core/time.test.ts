@@ -43,6 +43,11 @@ describe("a time that is read", () => {
     expect(parseTime("2026-07-01T08:00:00-00:00")).toBe(T0);
   });
 
+  it("may be a leap second: the instant of the second behind it", () => {
+    expect(parseTime("2026-06-30T23:59:60.5Z")).toBe(parseTime("2026-07-01T00:00:00.5Z"));
+    expect(parseTime("2026-07-01T01:59:60+02:00")).toBe(parseTime("2026-07-01T00:00:00Z"));
+  });
+
   it("with digits finer than a microsecond equals no instant, unless they are all zero", () => {
     expect(parseTime("2026-07-01T08:00:00.000001000Z")).toBe(T0 + 1);
     expect(parseTime(`2026-07-01T08:00:00.000001${"0".repeat(500)}Z`)).toBe(T0 + 1);
@@ -63,6 +68,7 @@ describe("a time that is read", () => {
     ["a month beyond twelve", "2026-13-01T00:00:00Z"],
     ["a day zero", "2026-01-00T00:00:00Z"],
     ["an hour 24", "2026-07-01T24:00:00Z"],
+    ["a second 61", "2026-06-30T23:59:61Z"],
     ["a minute 60", "2026-07-01T08:60:00Z"],
     ["an offset of a day", "2026-07-01T08:00:00+24:00"],
     ["an offset of sixty minutes", "2026-07-01T08:00:00+01:60"],

@@ -148,6 +148,8 @@ test.each([
 });
 
 const NOWHERE = [
+  ["GET", ""],
+  ["GET", "/"],
   ["GET", "/unheard_of"],
   ["PUT", "/environments"],
   ["PATCH", "/sessions"],
@@ -168,7 +170,7 @@ test.each(NOWHERE)(
 );
 
 test("outside of the base path a 404 needs no token", async () => {
-  for (const path of ["/", "/v1/environments", "/api/v1/cloud", "/api/v1/clouds/x"]) {
+  for (const path of ["/", "/v1/environments", "/api/v1", "/api/v1/clouds", "/api/v1/clouds/x"]) {
     refused(await server.fetch("GET", path), 404, "not_found_error");
   }
 });

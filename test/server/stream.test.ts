@@ -126,6 +126,7 @@ test.each([
   "Text/Event-Stream",
   "text/event-stream, application/json;q=0.5",
   "application/json, text/event-stream",
+  "application/json;q=0, text/event-stream ; q=0.01",
 ])("the list of events is the same stream for whoever accepts %s", async (accept) => {
   const sessionId = await newSession();
   const [first] = idsOf(await say(sessionId, "a", "b"));
@@ -139,7 +140,19 @@ test.each([
   expect(tail.headers["content-type"]).toBe("text/event-stream; charset=utf-8");
 });
 
-test.each(["application/json", "*/*", "text/html", ""])(
+test.each([
+  "application/json",
+  "*/*",
+  "text/event-stream;q=0",
+  "application/json, text/event-stream; q=0.000, text/html",
+  "text/event-streams",
+])("the list of events is a list for whoever accepts %s", async (accept) => {
+  const sessionId = await newSession();
+  const { body } = await server.call("GET", `/sessions/${sessionId}/events`, { headers: { accept } });
+  expect(body).toMatchObject({ data: expect.any(Array), has_more: false });
+});
+
+test.each(["application/json", "*/*", "text/html", "text/event-stream;q=0", ""])(
   "a stream is a stream for whoever accepts %j",
   async (accept) => {
     const sessionId = await newSession();

@@ -8,6 +8,8 @@ import { operation } from "./operation.ts";
 import { cursors, lastEventId, limit, workerId } from "./parts.ts";
 
 const SESSION = "/sessions/{session_id}";
+/** The media type in a list of an Accept header, unless its weight says that it is not wanted (RFC 9110, section 12.4.2). */
+const EVENT_STREAM = /(?:^|,)\s*text\/event-stream\s*(?![^,]*;\s*q=0(?:\.0*)?\s*(?:[;,]|$))(?:[;,]|$)/i;
 
 export const eventsOperations = {
   sendEvents: operation({
@@ -28,7 +30,7 @@ export const eventsOperations = {
     headers: z.object({
       accept: z
         .unknown()
-        .transform((value) => String(value).toLowerCase().includes("text/event-stream"))
+        .transform((value) => EVENT_STREAM.test(String(value)))
         .meta({ type: "string" })
         .optional(),
       "last-event-id": lastEventId,
