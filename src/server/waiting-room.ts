@@ -150,8 +150,12 @@ export class WaitingRoom {
       this.wakes += 1;
       this.#claim(queue, waiter);
     }
-    // Those that are claiming may have looked before the item was there.
-    queue.owed = Math.min(queue.owed + left, queue.waiters.size);
+    this.#owe(queue, left);
+  }
+
+  /** Those that are claiming may have looked before the item was there: each look that is owed follows one of theirs. */
+  #owe(queue: Queue, looks: number): void {
+    queue.owed = Math.min(queue.owed + looks, queue.waiters.size);
   }
 
   async #claim(queue: Queue, waiter: Waiter): Promise<void> {
@@ -265,12 +269,13 @@ export class WaitingRoom {
       if (shortest === undefined || waiter.reclaimOlderThanMs < shortest.reclaimOlderThanMs) shortest = waiter;
     }
     const outlook = shortest && (await this.#outlook(environmentId, queue));
-    if (shortest !== undefined && outlook !== undefined && !shortest.claiming) {
-      if (queue.missed || isDue(outlook, shortest)) {
-        queue.missed = false;
-        this.wakes += 1;
-        await this.#claim(queue, shortest);
-      }
+    if (shortest === undefined || (outlook !== undefined && shortest.claiming)) {
+      if (queue.missed) this.#owe(queue, 1);
+      queue.missed = false;
+    } else if (outlook !== undefined && (queue.missed || isDue(outlook, shortest))) {
+      queue.missed = false;
+      this.wakes += 1;
+      await this.#claim(queue, shortest);
     }
     await this.#arm(environmentId, queue);
   }
