@@ -25,7 +25,10 @@ export interface PollInput {
 
 export interface Claim {
   readonly item: WorkRecord;
-  /** Whether another item could be claimed right now. */
+  /**
+   * Whether another item could be claimed right now. Only a hint of those that were delivered before: a store need not
+   * count them, because whoever waits has a timer for when they come due.
+   */
   readonly more: boolean;
 }
 
