@@ -69,7 +69,7 @@ async function answers(execute: Execute, steps: readonly Step[], known: Known): 
  */
 function numbered(value: unknown): unknown {
   const numbers = new Map<string, string>();
-  const told = (key: string, part: unknown) => (key === "more" ? undefined : part === undefined ? null : part);
+  const told = (key: string, part: unknown) => (key === "more" ? undefined : (part ?? null));
   const text = JSON.stringify(value, told).replace(ID, (id) => {
     const number = numbers.get(id) ?? `${id.split("_")[0]} ${numbers.size}`;
     numbers.set(id, number);
