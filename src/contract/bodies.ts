@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { eventKind, USER_EVENT_TYPES } from "../core/event-types.ts";
 import { TOKEN_ROLES } from "../core/records.ts";
+import { blocks, someBlocks } from "./blocks.ts";
 import { LIMITS } from "./limits.ts";
 import { bodyId, bodyInteger, metadata, metadataPatch, text } from "./parameters.ts";
 
@@ -18,6 +19,18 @@ const queueConfig = z
     description: `Defaults: max_attempts ${LIMITS.queue.maxAttempts.default} (0: no limit), drain_seconds ${LIMITS.queue.drainSeconds.default}, start_seconds ${LIMITS.queue.startSeconds.default}.`,
   });
 
+/** What callers may fill with whatever they like is bounded as a whole: it is kept, and read again, as one row. */
+const bounded = <T extends z.ZodType>(schema: T, limit: number) =>
+  schema.superRefine((value, context) => {
+    const sizes = Object.entries(value as object).map(
+      ([key, part]) => [key, JSON.stringify(part)?.length ?? 0] as const,
+    );
+    if (sizes.reduce((sum, [, size]) => sum + size, 0) <= limit) return;
+    const [largest] = sizes.reduce((a, b) => (b[1] > a[1] ? b : a));
+    const message = `is too large: all fields together may have ${limit} characters as JSON`;
+    context.addIssue({ code: "custom", path: [largest], message });
+  });
+
 const selfHosted = z.looseObject({
   type: z.literal("self_hosted"),
   setup_script: text(LIMITS.setupScriptCharacters)
@@ -27,12 +40,15 @@ const selfHosted = z.looseObject({
 });
 const cloud = z.looseObject({ type: z.literal("cloud") });
 
-export const environmentConfig = z.discriminatedUnion("type", [selfHosted, cloud], {
-  error: (issue) =>
-    typeof issue.input === "object" && issue.input !== null && !Array.isArray(issue.input)
-      ? "must be self_hosted or cloud"
-      : 'must be an object such as {"type":"self_hosted"}',
-});
+export const environmentConfig = bounded(
+  z.discriminatedUnion("type", [selfHosted, cloud], {
+    error: (issue) =>
+      typeof issue.input === "object" && issue.input !== null && !Array.isArray(issue.input)
+        ? "must be self_hosted or cloud"
+        : 'must be an object such as {"type":"self_hosted"}',
+  }),
+  LIMITS.configCharacters,
+);
 export type EnvironmentConfigBody = z.output<typeof environmentConfig>;
 
 /**
@@ -87,20 +103,26 @@ const agentFields = {
   skills: parts("skills"),
 };
 
-export const createAgentBody = z.object({
-  ...z.object(agentFields).partial().shape,
-  name,
-  model,
-  metadata: metadata.optional(),
-});
-
-export const updateAgentBody = z.object({
-  version: bodyInteger({ min: 1, max: Number.MAX_SAFE_INTEGER }).meta({
-    description: "The newest version, as you have seen it; with another one the update is refused.",
+export const createAgentBody = bounded(
+  z.object({
+    ...z.object(agentFields).partial().shape,
+    name,
+    model,
+    metadata: metadata.optional(),
   }),
-  ...z.object(agentFields).partial().shape,
-  metadata: metadataPatch.optional(),
-});
+  LIMITS.agentCharacters,
+);
+
+export const updateAgentBody = bounded(
+  z.object({
+    version: bodyInteger({ min: 1, max: Number.MAX_SAFE_INTEGER }).meta({
+      description: "The newest version, as you have seen it; with another one the update is refused.",
+    }),
+    ...z.object(agentFields).partial().shape,
+    metadata: metadataPatch.optional(),
+  }),
+  LIMITS.agentCharacters,
+);
 
 const agentReference = z.union(
   [
@@ -113,16 +135,6 @@ const agentReference = z.union(
   ],
   { error: 'must be the id of an agent, or {"type":"agent","id":"agent_…","version":1}' },
 );
-
-const block = z
-  .looseObject({ type: text(64, { min: 1 }) }, "must be an object with a type")
-  .superRefine((value, context) => {
-    if (value.type === "text" && typeof value.text !== "string") {
-      context.addIssue({ code: "custom", path: ["text"], message: "must be a string" });
-    }
-  });
-const blocks = z.array(block, 'must be an array of blocks, such as [{"type":"text","text":"…"}]');
-const someBlocks = blocks.min(1, "must not be empty");
 
 /** What an event of each type has to carry. Types without an entry may carry anything. */
 export const EVENT_PAYLOADS: Readonly<Record<string, z.ZodType>> = {

@@ -2,8 +2,8 @@
 export const LIMITS = {
   /** Largest request body; a larger one is a 400. */
   bodyBytes: 32 * 1024 * 1024,
-  /** Levels of JSON in a request that a server can be told to take. */
-  jsonDepth: { min: 8, max: 1_024 },
+  /** Levels of JSON in a request that a server can be told to take. SQLite reads no more: https://www.sqlite.org/json1.html */
+  jsonDepth: { min: 8, max: 1_000 },
   /** Characters of a caller's `x-request-id`. */
   requestIdCharacters: 128,
   /** Characters of a `Worker-ID`, and of an `Idempotency-Key`. */
@@ -14,11 +14,16 @@ export const LIMITS = {
   setupScriptCharacters: 65_536,
   /** Characters of an agent's `system`. */
   systemCharacters: 262_144,
+  /** Characters of an agent's fields, and of an environment's config, as JSON: every session keeps its agent as it was. */
+  agentCharacters: 1_048_576,
+  configCharacters: 1_048_576,
   /** Tools, servers or skills of one agent. */
   agentParts: 256,
   /** Events in one call of send, and at session creation. */
   eventsPerCall: 1_000,
   initialEvents: 50,
+  /** Blocks in the content of one event. */
+  blocksPerEvent: 10_000,
   /** A page, where nothing else is said; the events of a session tolerate more. */
   page: { default: 20, max: 100 },
   eventsPage: { default: 20, max: 1_000 },

@@ -61,6 +61,24 @@ describe("events that are sent", () => {
     ).toBe(true);
   });
 
+  it("carry at most 10,000 blocks, and of many bad ones the first is told alone", () => {
+    const [block] = text;
+    expect(accepts(sendEventsBody, { events: [{ type: "user.message", content: Array(10_000).fill(block) }] })).toBe(
+      true,
+    );
+    for (const [size, filling] of [
+      [10_001, block],
+      [1_000_000, 0],
+    ] as const) {
+      expect(send({ type: "user.message", content: Array(size).fill(filling) })).toEqual({
+        refused: "events.0.content",
+        message: "may hold at most 10000 blocks",
+      });
+    }
+    const bad = sendEventsBody.safeParse({ events: [{ type: "agent.message", content: Array(10_000).fill(0) }] });
+    expect(bad.error?.issues.map(({ path }) => path)).toEqual([["events", 0, "content", 0]]);
+  });
+
   it.each(["agent.fooBar", "agent.tool-use", "agent.1", "span.a.b", `span.${"x".repeat(128)}`])(
     "from the worker may be of type %s, which is its own affair",
     (type) => {

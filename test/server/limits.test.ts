@@ -68,6 +68,34 @@ test("a body nested deeper than the limit is a 400, brackets in texts are not co
   ok(await create(JSON.stringify({ name: "n", x: '[{"'.repeat(1_000) })));
 });
 
+test("the deepest JSON that a server can be told to take is kept on every store", async () => {
+  const { max } = LIMITS.jsonDepth;
+  const other = await startTestServer({ maxJsonDepth: max });
+  try {
+    const nested = (levels: number) => `${"[".repeat(levels)}${"]".repeat(levels)}`;
+    const send = (path: string, body: string) => other.call<Environment>("POST", path, { body });
+    ok(await send("/environments", `{"name":"n","config":{"type":"cloud","x":${nested(max - 2)}}}`));
+    ok(await send("/agents", `{"name":"a","model":"m","tools":[{"x":${nested(max - 3)}}]}`));
+    const environment = ok(await send("/environments", '{"name":"n","config":{"type":"self_hosted"}}'));
+    const session = `{"environment_id":"${environment.id}","initial_events":[{"type":"user.message","content":[{"type":"x","x":${nested(max - 5)}}]}]}`;
+    ok(await send("/sessions", session));
+    refused(await send("/environments", `{"name":"n","config":{"type":"cloud","x":${nested(max - 1)}}}`), 400);
+  } finally {
+    await other.stop();
+  }
+});
+
+test("what an agent and an environment hold is bounded, and the largest part is named", async () => {
+  const large = "x".repeat(LIMITS.agentCharacters);
+  const agent = { name: "a", model: "m", tools: [{ name: "t", description: large }] };
+  const fault = refused(await server.call("POST", "/agents", { body: agent }), 400, "invalid_request_error");
+  expect([fault.param, fault.message]).toEqual(["tools", expect.stringContaining(String(LIMITS.agentCharacters))]);
+  const config = { type: "self_hosted", note: large };
+  const other = refused(await create(JSON.stringify({ name: "n", config })), 400, "invalid_request_error");
+  expect(other.param).toBe("config.note");
+  ok(await create(JSON.stringify({ name: "n", config: { type: "self_hosted", note: large.slice(100) } })));
+});
+
 test("a body that is not UTF-8 is a 400 and says so", async () => {
   for (const bytes of [Buffer.from('{"name":"\xff"}', "latin1"), Buffer.from('{"name":"n"}', "utf16le")]) {
     const fault = refused(await create(bytes), 400, "invalid_request_error");

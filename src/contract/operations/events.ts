@@ -8,8 +8,14 @@ import { operation } from "./operation.ts";
 import { cursors, lastEventId, limit, workerId } from "./parts.ts";
 
 const SESSION = "/sessions/{session_id}";
-/** The media type in a list of an Accept header, unless its weight says that it is not wanted (RFC 9110, section 12.4.2). */
-const EVENT_STREAM = /(?:^|,)\s*text\/event-stream\s*(?![^,]*;\s*q=0(?:\.0*)?\s*(?:[;,]|$))(?:[;,]|$)/i;
+const NOT_WANTED = /^q=0(?:\.0*)?$/;
+
+/** Whether an Accept header lists the stream's media type, and not with the weight of what is not wanted (RFC 9110, 12.4.2). */
+const listsStream = (accept: string): boolean =>
+  accept.split(",").some((range) => {
+    const [type, ...parameters] = range.split(";").map((part) => part.trim().toLowerCase());
+    return type === "text/event-stream" && !parameters.some((parameter) => NOT_WANTED.test(parameter));
+  });
 
 export const eventsOperations = {
   sendEvents: operation({
@@ -30,7 +36,7 @@ export const eventsOperations = {
     headers: z.object({
       accept: z
         .unknown()
-        .transform((value) => EVENT_STREAM.test(String(value)))
+        .transform((value) => listsStream(String(value)))
         .meta({ type: "string" })
         .optional(),
       "last-event-id": lastEventId,
