@@ -51,7 +51,7 @@ export async function startServer(
   const { log } = logs;
   const calls = new StoreCalls();
   const store = calls.of(await openStore());
-  const workTokens = new WorkTokens(await store.secret(WORK_TOKEN_KEY));
+  const workTokens = new WorkTokens(await workTokenKey(store));
   const tokens = new Authenticator(store, workTokens, options.adminToken);
   const events = new EventHub({ store, limits, log, stillAllowed: (principal) => tokens.stillValid(principal) });
   const waitingRoom = new WaitingRoom(store, limits.maxWaiters, (principal) => tokens.isStillTrusted(principal));
@@ -88,6 +88,16 @@ export async function startServer(
     return { url, adminToken, stop };
   } catch (error) {
     await stop();
+    throw error;
+  }
+}
+
+/** What is opened and cannot be used has to be closed: its connections and locks would outlive the failed start. */
+async function workTokenKey(store: Store): Promise<string> {
+  try {
+    return await store.secret(WORK_TOKEN_KEY);
+  } catch (error) {
+    await store.close().catch(() => undefined);
     throw error;
   }
 }

@@ -4,7 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { type RunningServer, startServer } from "../../src/server/start.ts";
+import { openSqliteStore } from "../../src/storage/sqlite/store.ts";
 import { StoreRefused } from "../../src/storage/store.ts";
+import { intercepting } from "../support/intercepting.ts";
 
 async function dataFolder(): Promise<string> {
   const dataDir = await mkdtemp(join(tmpdir(), "capstan-test-"));
@@ -49,4 +51,14 @@ test.each([31, 4_097])("an admin token of %i characters is refused with what to 
   const starting = start(await dataFolder(), "x".repeat(characters));
   await expect(starting).rejects.toThrow(StoreRefused);
   await expect(starting).rejects.toThrow("must have 32 to 4096 characters");
+});
+
+test("a start that fails gives up what it has opened, so that the next one can have it", async () => {
+  const dataDir = await dataFolder();
+  const broken = async () => {
+    const store = await openSqliteStore({ dataDir });
+    return intercepting("secret", () => () => Promise.reject(new Error("no key")))(store);
+  };
+  await expect(startServer({ dataDir, port: 0, logLevel: "silent" }, broken)).rejects.toThrow("no key");
+  await (await start(dataDir)).stop();
 });
