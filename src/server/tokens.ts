@@ -52,6 +52,8 @@ export class Authenticator {
   /** Questions to the store that are under way, by hash: the calls of a busy token ask it once, not each for itself. */
   readonly #asking = new Map<string, Promise<Principal | undefined>>();
   #usedAt = new Map<string, Micros>();
+  /** Goes up whenever a token is forgotten: an answer that was asked for before that may be older than the revocation. */
+  #forgotten = 0;
 
   constructor(store: Store, workTokens: WorkTokens, adminToken: string | undefined) {
     this.#store = store;
@@ -131,6 +133,7 @@ export class Authenticator {
 
   async #ofHash(hashed: string): Promise<Principal | undefined> {
     this.#known.delete(hashed);
+    const forgotten = this.#forgotten;
     const [token, now] = await Promise.all([this.#store.findToken(hashed), this.#store.now()]);
     if (token === undefined || !sameHash(hashed, token.hash) || token.revokedAt !== null) return undefined;
     if (token.expiresAt !== null && token.expiresAt <= now) return undefined;
@@ -138,13 +141,16 @@ export class Authenticator {
     const steady = performance.now();
     const expiresAt = token.expiresAt === null ? Number.POSITIVE_INFINITY : steady + (token.expiresAt - now) / 1_000;
     if (this.#known.size >= MAX_CACHED) this.#known.clear();
-    this.#known.set(hashed, { token, principal, trustedUntil: steady + TRUST_MS, expiresAt });
+    if (this.#forgotten === forgotten) {
+      this.#known.set(hashed, { token, principal, trustedUntil: steady + TRUST_MS, expiresAt });
+    }
     this.#usedAt.set(token.id, now);
     return principal;
   }
 
   /** Forgets what it knows of a token, so that its revocation holds from the next call on. */
   forget(token: TokenRecord): void {
+    this.#forgotten += 1;
     this.#known.delete(token.hash);
     this.#asking.delete(token.hash);
   }
@@ -154,7 +160,12 @@ export class Authenticator {
     if (this.#usedAt.size === 0) return;
     const usedAt = this.#usedAt;
     this.#usedAt = new Map();
-    await this.#store.execute("touchTokens", { usedAt });
+    try {
+      await this.#store.execute("touchTokens", { usedAt });
+    } catch (error) {
+      this.#usedAt = new Map([...usedAt, ...this.#usedAt]);
+      throw error;
+    }
   }
 }
 

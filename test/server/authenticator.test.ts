@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { TokenRecord } from "../../src/core/records.ts";
 import { Authenticator, hashSecret, type Principal } from "../../src/server/tokens.ts";
 import { WorkTokens } from "../../src/server/work-tokens.ts";
-import type { Store } from "../../src/storage/store.ts";
+import { type Store, StoreUnavailable } from "../../src/storage/store.ts";
 
 const SECRET = "cpt_secret";
 const TOKEN: TokenRecord = {
@@ -19,6 +19,10 @@ const TOKEN: TokenRecord = {
 
 let steadyMs = 0;
 let asked = 0;
+/** What the next answer about the token waits for. */
+let held: Promise<void> = Promise.resolve();
+let writesFail = false;
+let written: ReadonlyMap<string, number>[] = [];
 let authenticator: Authenticator;
 let principal: Principal;
 
@@ -28,7 +32,12 @@ beforeEach(async () => {
   const store = {
     findToken: async () => {
       asked += 1;
+      await held;
       return TOKEN;
+    },
+    execute: async (_name: string, { usedAt }: { usedAt: ReadonlyMap<string, number> }) => {
+      if (writesFail) throw new StoreUnavailable("away");
+      written.push(usedAt);
     },
     now: async () => (steadyMs - 10_000) * 1_000,
   };
@@ -51,4 +60,36 @@ test("the store is asked once for all who have waited with one token", async () 
   steadyMs += 600;
   await Promise.all(Array.from({ length: 100 }, () => authenticator.isStillTrusted(principal)));
   expect(asked).toBe(1);
+});
+
+test("an answer that was asked for before a token was revoked is not kept after it", async () => {
+  steadyMs += 2_000;
+  let letGo = (): void => undefined;
+  held = new Promise((resolve) => {
+    letGo = resolve;
+  });
+  authenticator = new Authenticator(
+    { findToken: () => held.then(() => ({ ...TOKEN, expiresAt: null })), now: async () => 0 } as unknown as Store,
+    new WorkTokens("00"),
+    undefined,
+  );
+  const asking = authenticator.fromStore(SECRET);
+  authenticator.forget(TOKEN);
+  letGo();
+  await asking;
+  expect(authenticator.fromMemory(SECRET)).toBeUndefined();
+  // One that is asked for from then on is kept again.
+  await authenticator.fromStore(SECRET);
+  expect(authenticator.fromMemory(SECRET)).toBeDefined();
+});
+
+test("uses of tokens that could not be written are written the next time", async () => {
+  written = [];
+  writesFail = true;
+  await expect(authenticator.flushUses()).rejects.toThrow("away");
+  writesFail = false;
+  await authenticator.flushUses();
+  expect(written.map((usedAt) => [...usedAt.keys()])).toEqual([[TOKEN.id]]);
+  await authenticator.flushUses();
+  expect(written).toHaveLength(1);
 });
