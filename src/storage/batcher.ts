@@ -155,15 +155,26 @@ export class Batcher {
     };
     const committed = (): void => {
       for (const [index, call] of batch.entries()) call.resolve(outcomes[index] as Outcome<unknown>);
-      if (changes !== undefined) this.#emit(signalsOf(changes), changes);
+      if (changes !== undefined) this.#tell(changes);
     };
     try {
       for (const call of batch) call.definition.needs(call.input, needs);
       const running = this.#backend.transact(needs, decide);
-      if (running === undefined) return void committed();
-      return running.then(committed, (error) => this.#failed(batch, error));
+      if (running !== undefined) return running.then(committed, (error) => this.#failed(batch, error));
     } catch (error) {
       return this.#failed(batch, error);
+    }
+    return void committed();
+  }
+
+  /** A listener that breaks is no failure of the batch: that is done, and must not be done again. */
+  #tell(changes: Changes): void {
+    try {
+      this.#emit(signalsOf(changes), changes);
+    } catch (error) {
+      setImmediate(() => {
+        throw error;
+      });
     }
   }
 

@@ -126,3 +126,30 @@ describe("batches of a database that answers later", () => {
     await closing;
   });
 });
+
+test("a listener that breaks does not make a batch that is committed happen again", async () => {
+  let commits = 0;
+  const backend: Backend = {
+    transact: (_needs, decide) => {
+      decide({ now: 1, work: () => undefined, environment: () => undefined } as unknown as Loaded);
+      commits += 1;
+    },
+  };
+  const broken = new Error("a listener is broken");
+  const batcher = new Batcher(backend, new IdSource(() => "00"), () => {
+    throw broken;
+  });
+  const uncaught: unknown[] = [];
+  const listeners = process.rawListeners("uncaughtException") as NodeJS.UncaughtExceptionListener[];
+  process.removeAllListeners("uncaughtException").on("uncaughtException", (error) => void uncaught.push(error));
+  try {
+    const input = { environmentId: "env_1", workId: "work_1", workerId: null } as CommandInput<"ack">;
+    const outcomes = await Promise.all([batcher.execute("ack", input), batcher.execute("ack", input)]);
+    expect(outcomes.map(({ refused }) => refused?.kind)).toEqual(["not_found", "not_found"]);
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  } finally {
+    process.removeAllListeners("uncaughtException");
+    for (const listener of listeners) process.on("uncaughtException", listener);
+  }
+  expect([commits, uncaught]).toEqual([1, [broken]]);
+});
