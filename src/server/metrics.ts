@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import { WORK_STATES } from "../core/transitions.ts";
-import type { Store } from "../storage/store.ts";
+import { type Store, StoreUnavailable } from "../storage/store.ts";
 import type { EventHub } from "./event-hub.ts";
 import { RequestDurations } from "./request-durations.ts";
 import type { StoreCalls } from "./store-calls.ts";
@@ -62,8 +62,20 @@ export class Metrics {
       labelNames: ["state"],
       registers,
       async collect() {
+        // Without the database there is nothing to say of the items, and all the more of the rest.
+        const counts = await store.countWork().catch(unlessAway);
+        this.reset();
+        if (counts === undefined) return;
         for (const state of WORK_STATES) this.set({ state }, 0);
-        for (const { state, count } of await store.countWork()) this.set({ state }, count);
+        for (const { state, count } of counts) this.set({ state }, count);
+      },
+    });
+    new Gauge({
+      name: "capstan_store_up",
+      help: "Whether the database answers: 1 or 0.",
+      registers,
+      async collect() {
+        this.set((await store.ready().catch(unlessAway)) === undefined ? 0 : 1);
       },
     });
   }
@@ -79,4 +91,8 @@ export class Metrics {
   text(): Promise<string> {
     return this.#registry.metrics();
   }
+}
+
+function unlessAway(error: unknown): undefined {
+  if (!(error instanceof StoreUnavailable)) throw error;
 }

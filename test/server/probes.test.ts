@@ -8,6 +8,7 @@ import {
   pathParameters,
 } from "../../src/contract/operations.ts";
 import { FAULTS } from "../../src/core/faults.ts";
+import { StoreUnavailable } from "../../src/storage/store.ts";
 import { intercepting } from "../support/intercepting.ts";
 import { head, rawCall } from "../support/raw-http.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
@@ -96,6 +97,7 @@ test("metrics show counts, and nobody's ids", async () => {
     "polls_parked",
     "poll_wakes_total",
     "store_calls_total",
+    "store_up",
     "work_items",
   ]) {
     expect(answer.body).toMatch(new RegExp(`^# HELP capstan_${name} .+$`, "m"));
@@ -103,6 +105,31 @@ test("metrics show counts, and nobody's ids", async () => {
   expect(answer.body).toContain('capstan_work_items{state="queued"} 1');
   expect(answer.body).toMatch(/operation="getSession",status="200"/);
   for (const id of [environment, item.id, item.data.id, server.adminToken]) expect(answer.body).not.toContain(id);
+});
+
+test("metrics go on while the store is away, say so, and leave out what only the store knows", async () => {
+  let away = false;
+  const gone = () => Promise.reject(new StoreUnavailable("secret detail"));
+  const other = await startTestServer({
+    wrapStore: (store) =>
+      intercepting(
+        "countWork",
+        (countWork) => () => (away ? gone() : countWork()),
+      )(intercepting("ready", (ready) => () => (away ? gone() : ready()))(store)),
+  });
+  try {
+    const shown = async () => (await other.fetch<string>("GET", "/metrics", { replica: 0 })).body;
+    expect(await shown()).toMatch(/^capstan_store_up 1$/m);
+    away = true;
+    const body = await shown();
+    expect(body).toMatch(/^capstan_store_up 0$/m);
+    expect(body).toMatch(/^capstan_polls_parked 0$/m);
+    expect(body).not.toMatch(/^capstan_work_items\{/m);
+    away = false;
+    expect(await shown()).toMatch(/^capstan_work_items\{state="queued"\} 0$/m);
+  } finally {
+    await other.stop();
+  }
 });
 
 test("metrics ask for their token when they have one; no other token opens them", async () => {
