@@ -35,8 +35,8 @@ export function pageScan(request: PageRequest): PageScan {
 }
 
 /**
- * Most bytes of payload that one page of events holds: a page ends early, with more to come, rather than filling the
- * memory. It always holds at least one record.
+ * Most bytes of JSON that one page holds, such as payloads of events or the agents of sessions: a page ends early, with
+ * more to come, rather than filling the memory. It always holds at least one record, and may exceed this by its last one.
  */
 export const PAGE_BYTES = 8 * 1024 * 1024;
 

@@ -83,10 +83,10 @@ export interface Store {
   /** The store's clock. */
   now(): Promise<Micros>;
   getEnvironment(id: string): Promise<EnvironmentRecord | undefined>;
+  /** A page of any list ends early, with `hasMore`, once its rows hold more than `PAGE_BYTES` of JSON and another one follows. */
   listEnvironments(page: PageRequest, filter: { includeArchived: boolean }): Promise<Page<EnvironmentRecord>>;
   getSession(id: string): Promise<SessionRecord | undefined>;
   listSessions(page: PageRequest, filter: SessionFilter): Promise<Page<SessionRecord>>;
-  /** A page ends early, with `hasMore`, once its payloads exceed `PAGE_BYTES`. */
   listEvents(sessionId: string, page: PageRequest, filter: EventFilter): Promise<Page<EventRecord>>;
   getWork(id: string): Promise<WorkRecord | undefined>;
   listWork(

@@ -27,6 +27,17 @@ describe("the row cache", () => {
     expect(cache.get("row_1")).toEqual(row(1, 2));
   });
 
+  it("keeps few rows when they are heavy, the one that was put last among them", () => {
+    const cache = new RowCache<{ id: string; agent: { system: string } }>(100, ({ agent }) => agent);
+    const system = "x".repeat(4 * 1024 * 1024);
+    for (let number = 0; number < 20; number++) {
+      cache.put({ id: `row_${number}`, agent: { system } });
+      const held = Array.from({ length: 20 }, (_, other) => cache.get(`row_${other}`)).filter(Boolean);
+      expect(held.length).toBeLessThanOrEqual(8);
+      expect(cache.get(`row_${number}`)).toBeDefined();
+    }
+  });
+
   it("knows nothing after it was cleared", () => {
     const cache = new RowCache(10);
     for (let number = 0; number < 8; number++) cache.put(row(number));

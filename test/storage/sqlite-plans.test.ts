@@ -2,9 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { WORK_STATES } from "../../src/core/transitions.ts";
 import { closeFile, type Database, openFile } from "../../src/storage/sqlite/driver.ts";
 import { openDatabase } from "../../src/storage/sqlite/open.ts";
-import { LimitedQuery, QUEUE_SQL } from "../../src/storage/sqlite/queue-sql.ts";
+import { ITEMS_IN, LimitedQuery, QUEUE_SQL } from "../../src/storage/sqlite/queue-sql.ts";
 
 /** Which index each statement of the queue reads. */
 const INDEXES: Record<keyof typeof QUEUE_SQL, string> = {
@@ -36,6 +37,32 @@ describe("on SQLite the queue", () => {
     const expected = [INDEXES[name as keyof typeof QUEUE_SQL]];
     if (SORTED.has(name)) expected.push("USE TEMP B-TREE FOR ORDER BY");
     expect(steps).toEqual(expected);
+  });
+});
+
+describe("on SQLite a list of items", () => {
+  it.each(WORK_STATES)("that are %s does not read past those that are not", async (state) => {
+    const dataDir = await mkdtemp(join(tmpdir(), "capstan-plans-"));
+    const { database } = await openDatabase(dataDir);
+    const sql = `SELECT * FROM ${ITEMS_IN[state]} WHERE environment_id = ? AND state = '${state}' AND id > ? ORDER BY id LIMIT 21`;
+    const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all() as { detail: string }[];
+    const read = plan.flatMap(({ detail }) => /^(?:SEARCH|SCAN) .*/.exec(detail) ?? []);
+    closeFile(database);
+    await rm(dataDir, { recursive: true });
+    const leased = ["SEARCH work USING INDEX work_due (sweep_at>?)"];
+    expect(read).toEqual(
+      {
+        queued: [
+          "SEARCH work USING INDEX work_ready (environment_id=? AND id>?)",
+          "SEARCH work USING INDEX work_delivered (environment_id=? AND delivered_at>?)",
+          "SEARCH work USING INDEX work_delayed (environment_id=? AND available_at>?)",
+        ],
+        starting: leased,
+        active: leased,
+        stopping: leased,
+        stopped: ["SEARCH work USING INDEX work_environment (environment_id=? AND id>?)"],
+      }[state],
+    );
   });
 });
 

@@ -17,6 +17,10 @@ export interface Table<Record> {
   record(row: Row): Record;
 }
 
+/** The columns that callers can fill at length. */
+export const jsonColumns = ({ columns }: Pick<Table<never>, "columns">): readonly string[] =>
+  Object.keys(columns).filter((column) => columns[column] === "json");
+
 const NO_METADATA: Metadata = {};
 const EMPTY = "{}";
 

@@ -10,7 +10,7 @@ import { LimitedQuery, QUEUE_SQL } from "./queue-sql.ts";
 import { insertInto, TableAccess } from "./tables.ts";
 import { WorkCounts } from "./work-counts.ts";
 
-/** Rows kept in memory per table. A row can hold 40 KB of metadata, so this also bounds the memory. */
+/** Rows kept in memory per table; a row can hold 40 KB of metadata, and what is said to be large is weighed besides. */
 const CACHED = { environments: 1_024, sessions: 4_096, works: 4_096, tokens: 256, agents: 256 } as const;
 
 const DATABASE_AWAY: ReadonlySet<number> = new Set([SQLITE.busy, SQLITE.readonly, SQLITE.ioError, SQLITE.full]);
@@ -44,11 +44,11 @@ export class SqliteBackend implements Backend {
   constructor(database: Database, clock: Clock) {
     this.#database = database;
     this.#clock = clock;
-    this.environments = new TableAccess(database, ENVIRONMENT, CACHED.environments);
-    this.sessions = new TableAccess(database, SESSION, CACHED.sessions);
+    this.environments = new TableAccess(database, ENVIRONMENT, CACHED.environments, ({ config }) => config);
+    this.sessions = new TableAccess(database, SESSION, CACHED.sessions, ({ agent }) => agent);
     this.works = new TableAccess(database, WORK, CACHED.works);
     this.tokens = new TableAccess(database, TOKEN, CACHED.tokens);
-    this.agents = new TableAccess(database, AGENT, CACHED.agents);
+    this.agents = new TableAccess(database, AGENT, CACHED.agents, ({ fields }) => fields);
     const counts = database.prepare("SELECT state, count(*) AS count FROM work GROUP BY state");
     this.workCounts = new WorkCounts(() => counts.all() as unknown as StateCount[]);
     this.#insertVersion = database.prepare(`${insertInto(AGENT_VERSION)} ON CONFLICT DO NOTHING`);

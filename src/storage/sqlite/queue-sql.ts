@@ -1,3 +1,4 @@
+import type { WorkState } from "../../core/transitions.ts";
 import type { Database, Row, Statement, Value } from "./driver.ts";
 
 /** Rounded up to a power of two, so that few statements serve all limits; a batch has few claims. */
@@ -52,3 +53,25 @@ export const QUEUE_SQL = {
   toolResult: `SELECT 1 FROM event INDEXED BY event_tool_result WHERE session_id = ?
     AND json_extract(payload, '$.tool_use_id') = ? AND type = 'user.tool_result'`,
 } as const;
+
+const QUEUED = {
+  work_ready: "delivered_at IS NULL AND available_at IS NULL",
+  work_delivered: "delivered_at IS NOT NULL",
+  work_delayed: "available_at IS NOT NULL",
+};
+const queuedItems = Object.entries(QUEUED)
+  .map(([index, condition]) => `SELECT * FROM work INDEXED BY ${index} WHERE state = 'queued' AND ${condition}`)
+  .join(" UNION ALL ");
+const LEASED = "(SELECT * FROM work INDEXED BY work_due WHERE sweep_at IS NOT NULL)";
+
+/**
+ * Where a list of the items in a state comes from. The items of a queue that was worked off a million times are nearly all
+ * stopped: whoever asks for others would read past all of those, on the event loop.
+ */
+export const ITEMS_IN: Readonly<Record<WorkState, string>> = {
+  queued: `(${queuedItems})`,
+  starting: LEASED,
+  active: LEASED,
+  stopping: LEASED,
+  stopped: "work",
+};

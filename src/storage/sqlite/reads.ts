@@ -11,9 +11,20 @@ import type {
 } from "../../core/records.ts";
 import { type Micros, msToMicros } from "../../core/time.ts";
 import type { WorkState } from "../../core/transitions.ts";
-import { AGENT, AGENT_VERSION, ENVIRONMENT, EVENT, SESSION, type Table, TOKEN, WORK } from "../rows/index.ts";
+import {
+  AGENT,
+  AGENT_VERSION,
+  ENVIRONMENT,
+  EVENT,
+  jsonColumns,
+  SESSION,
+  type Table,
+  TOKEN,
+  WORK,
+} from "../rows/index.ts";
 import type { EventFilter, QueueOutlook, QueueStats, SessionFilter } from "../store.ts";
 import type { Database, Row, Statement, Value } from "./driver.ts";
+import { ITEMS_IN } from "./queue-sql.ts";
 
 interface Condition {
   readonly sql: string;
@@ -52,13 +63,14 @@ export class SqliteReads {
   events(sessionId: string, page: PageRequest, filter: EventFilter): Page<EventRecord> {
     const conditions = [where("session_id = ?", sessionId)];
     if (filter.types !== undefined) conditions.push(among("type", filter.types));
-    return this.#page(EVENT, page, conditions, (row) => (row.payload as string).length);
+    return this.#page(EVENT, page, conditions);
   }
 
   works(environmentId: string, page: PageRequest, filter: { state?: WorkState | undefined }): Page<WorkRecord> {
+    const { state } = filter;
     const conditions = [where("environment_id = ?", environmentId)];
-    if (filter.state !== undefined) conditions.push(where("state = ?", filter.state));
-    return this.#page(WORK, page, conditions);
+    if (state === undefined) return this.#page(WORK, page, conditions);
+    return this.#page(WORK, page, [...conditions, where("state = ?", state)], ITEMS_IN[state]);
   }
 
   agents(page: PageRequest, filter: { includeArchived: boolean }): Page<AgentRecord> {
@@ -196,19 +208,20 @@ export class SqliteReads {
     table: Table<Record>,
     request: PageRequest,
     conditions: readonly Condition[],
-    bytesOf: (row: Row) => number = () => 0,
+    source = table.name,
   ): Page<Record> {
     const scan = pageScan(request);
     const all = scan.bound === null ? conditions : [...conditions, where(`id ${scan.operator} ?`, scan.bound)];
     const filter = all.length === 0 ? "" : `WHERE ${all.map((condition) => condition.sql).join(" AND ")}`;
-    const sql = `SELECT * FROM ${table.name} ${filter} ORDER BY id ${scan.direction} LIMIT ?`;
+    const sql = `SELECT * FROM ${source} ${filter} ORDER BY id ${scan.direction} LIMIT ?`;
     const values = all.flatMap((condition) => condition.values);
+    const large = jsonColumns(table);
     const records: Record[] = [];
     let bytes = 0;
     for (const row of this.#statement(sql).iterate(...values, scan.rows) as Iterable<Row>) {
-      records.push(table.record(row));
-      bytes += bytesOf(row);
       if (bytes > PAGE_BYTES) return toPage(request, records, true);
+      records.push(table.record(row));
+      for (const column of large) bytes += (row[column] as string | null)?.length ?? 0;
     }
     return toPage(request, records);
   }

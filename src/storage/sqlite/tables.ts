@@ -27,12 +27,12 @@ export class TableAccess<Record extends { readonly id: string }> {
   readonly #updates = new Map<number, Statement>();
   readonly cache: RowCache<Record>;
 
-  constructor(database: Database, table: Table<Record>, cached: number) {
+  constructor(database: Database, table: Table<Record>, cached: number, largePart?: (record: Record) => object | null) {
     this.#database = database;
     this.#table = table;
     this.#columns = Object.keys(table.columns);
     if (this.#columns.length > MAX_COLUMNS) throw new Error(`${table.name} has more than ${MAX_COLUMNS} columns`);
-    this.cache = new RowCache(cached);
+    this.cache = new RowCache(cached, largePart);
     this.#get = database.prepare(`SELECT * FROM ${table.name} WHERE ${this.#columns[0]} = ?`);
   }
 

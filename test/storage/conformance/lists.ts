@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { PAGE_BYTES, type Page, type PageRequest } from "../../../src/core/page.ts";
+import { WORK_STATES } from "../../../src/core/transitions.ts";
 import type { StorageHarness } from "./harness.ts";
 import { agentEvent, type Bench, MESSAGE, useBench } from "./support.ts";
 
@@ -9,6 +10,8 @@ interface Identified {
 type Read = (page: PageRequest) => Promise<Page<Identified>>;
 
 const COUNT = 7;
+/** Two of these fit into a page. */
+const LONG = "x".repeat(PAGE_BYTES * 0.4);
 
 /** Each list: how it is filled with {@link COUNT} records, and how it is read. Ids in the order of their creation. */
 const LISTS: Record<string, (bench: Bench) => Promise<{ ids: string[]; read: Read }>> = {
@@ -59,9 +62,58 @@ const LISTS: Record<string, (bench: Bench) => Promise<{ ids: string[]; read: Rea
   }),
 };
 
-async function times(make: (n: number) => Promise<string>): Promise<string[]> {
+/** Lists of five records, three of which exceed what a page holds. */
+const LARGE: typeof LISTS = {
+  events: async (bench) => {
+    const environment = await bench.environment();
+    const session = await bench.session(environment.id, []);
+    return {
+      ids: await times(async () => (await bench.send(session.id, agentEvent(LONG)))[0]?.id as string, 5),
+      read: (page) => bench.store.listEvents(session.id, page, {}),
+    };
+  },
+  sessions: async (bench) => {
+    const environment = await bench.environment();
+    const agent = await bench.do("createAgent", { fields: { system: LONG }, metadata: {} });
+    const session = {
+      environmentId: environment.id,
+      agent: { agentId: agent.id, version: null },
+      title: null,
+      metadata: {},
+      initialEvents: [],
+    };
+    return {
+      ids: await times(async () => (await bench.do("createSession", session)).id, 5),
+      read: (page) => bench.store.listSessions(page, { includeArchived: false }),
+    };
+  },
+  agents: async (bench) => ({
+    ids: await times(async () => (await bench.do("createAgent", { fields: { system: LONG }, metadata: {} })).id, 5),
+    read: (page) => bench.store.listAgents(page, { includeArchived: false }),
+  }),
+};
+
+/** Items in all that can become of one: queued in four ways, one of them delivered, and the other states. */
+async function inEveryState(bench: Bench, environmentId: string): Promise<void> {
+  const queued = () => bench.queued(environmentId);
+  await queued();
+  await queued();
+  await bench.poll(environmentId);
+  for (const delayMs of [0, 60_000]) {
+    const released = await queued();
+    await bench.ack(released);
+    await bench.release(released, delayMs);
+  }
+  await bench.ack(await queued());
+  const [active, stopping, stopped] = [await queued(), await queued(), await queued()];
+  for (const item of [active, stopping, stopped]) await bench.activate(item);
+  await bench.stop(stopping);
+  await bench.stop(stopped, true);
+}
+
+async function times(make: (n: number) => Promise<string>, count = COUNT): Promise<string[]> {
   const ids: string[] = [];
-  for (let n = 0; n < COUNT; n++) ids.push(await make(n));
+  for (let n = 0; n < count; n++) ids.push(await make(n));
   return ids;
 }
 
@@ -155,33 +207,52 @@ export function listTests(harness: StorageHarness): void {
       expect(ids(await store.listAgents(page, { includeArchived: true }))).toHaveLength(2);
     });
 
-    it("of work know the state, of events the type", async () => {
+    it("of events know the type", async () => {
       const environment = await bench().environment();
-      const [queued, active] = [await bench().queued(environment.id), await bench().queued(environment.id)];
+      const active = await bench().queued(environment.id);
       await bench().activate(active);
       await bench().send(active.sessionId, agentEvent(), MESSAGE);
-      const page = { limit: 9, order: "ascending" } as const;
-      const work = await bench().store.listWork(environment.id, page, { state: "queued" });
-      expect(work.data.map((item) => item.id)).toEqual([queued.id]);
       const types = ["agent.message", "session.status_running"];
-      const events = await bench().store.listEvents(active.sessionId, page, { types });
+      const events = await bench().store.listEvents(active.sessionId, { limit: 9, order: "ascending" }, { types });
       expect(events.data.map((event) => event.type)).toEqual(types.toReversed());
     });
 
-    it("of events end a page early when their payloads are large, and say that more is to come", async () => {
+    it("of work know every state, also what was delivered or waits for its time, and page by it", async () => {
+      const environment = await bench().environment();
+      await inEveryState(bench(), (await bench().environment()).id);
+      for (let round = 0; round < 2; round++) await inEveryState(bench(), environment.id);
+      const all = (await bench().store.listWork(environment.id, { limit: 100, order: "ascending" }, {})).data;
+      expect(new Set(all.map(({ state }) => state))).toEqual(new Set(WORK_STATES));
+      for (const state of WORK_STATES) {
+        const ids = all.filter((item) => item.state === state).map(({ id }) => id);
+        const read: Read = (page) => bench().store.listWork(environment.id, page, { state });
+        expect((await walk(read, "ascending", true)).flat()).toEqual(ids);
+        expect((await walk(read, "ascending", false)).flat()).toEqual(ids);
+        expect((await walk(read, "descending", true)).flat()).toEqual(ids.toReversed());
+      }
+    });
+
+    it.each(Object.keys(LARGE))(
+      "of %s end a page early when the rows are large, and say that more is to come",
+      async (name) => {
+        const { ids, read } = await (LARGE[name] as (typeof LARGE)[string])(bench());
+        for (const order of ["ascending", "descending"] as const) {
+          const pages = await walk((page) => read({ ...page, limit: 100 }), order, true);
+          expect(pages.map((page) => page.length)).toEqual([3, 2]);
+          expect(pages.flat()).toEqual(order === "ascending" ? ids : ids.toReversed());
+          const backwards = await walk((page) => read({ ...page, limit: 100 }), order, false);
+          expect(backwards.map((page) => page.length)).toEqual([2, 3]);
+          expect(backwards.flat()).toEqual(pages.flat());
+        }
+      },
+    );
+
+    it("say of no record that more follows when it is the last, however large it is", async () => {
       const environment = await bench().environment();
       const session = await bench().session(environment.id, []);
-      const sent: string[] = [];
-      for (let n = 0; n < 5; n++) {
-        const [event] = await bench().send(session.id, agentEvent("x".repeat(PAGE_BYTES / 2)));
-        sent.push(event?.id as string);
-      }
-      const read: Read = (page) => bench().store.listEvents(session.id, { ...page, limit: 100 }, {});
-      for (const order of ["ascending", "descending"] as const) {
-        const pages = await walk(read, order, true);
-        expect(pages.length).toBeGreaterThan(1);
-        expect(pages.flat()).toEqual(order === "ascending" ? sent : sent.toReversed());
-      }
+      const [event] = await bench().send(session.id, agentEvent("x".repeat(PAGE_BYTES + 1)));
+      const page = await bench().store.listEvents(session.id, { limit: 100, order: "ascending" }, {});
+      expect([page.data.map(({ id }) => id), page.hasMore]).toEqual([[event?.id], false]);
     });
 
     it("of work stay in one environment, of events in one session", async () => {
