@@ -1,13 +1,14 @@
 import pg from "pg";
+import type { Row, Value } from "../rows/index.ts";
 import { isConnectionLost } from "./errors.ts";
 import type { PostgresLimits } from "./options.ts";
 import { parserOf } from "./parsers.ts";
 import { RoundTrip } from "./round-trip.ts";
+import { type Sql, sql } from "./sql.ts";
 
 const TYPES = { getTypeParser: parserOf } as pg.CustomTypesConfig;
 
 export type Client = pg.PoolClient;
-export type QueryResult = pg.QueryResult<Record<string, null | number | string>>;
 
 export interface ConnectionOptions {
   readonly url: string;
@@ -31,10 +32,13 @@ export function clientConfig({ url, limits }: ConnectionOptions): pg.ClientConfi
 export class Connections {
   readonly #pool: pg.Pool;
   readonly #prepare: boolean;
+  readonly #timed: Sql;
 
   constructor(options: ConnectionOptions, size: number) {
     this.#pool = new pg.Pool({ ...clientConfig(options), max: size });
     this.#prepare = options.prepare;
+    const { statementTimeoutMs } = options.limits;
+    this.#timed = sql("timed", `SELECT set_config('statement_timeout', '${statementTimeoutMs}', true)`);
     // Without listeners a connection that breaks would end the process. Whoever uses it gets the error from its query.
     this.#pool.on("error", () => undefined);
     this.#pool.on("connect", (client) => client.on("error", () => undefined));
@@ -63,9 +67,20 @@ export class Connections {
     return new RoundTrip(this.#prepare);
   }
 
-  /** One statement by itself, planned anew. */
-  query(text: string, values: readonly unknown[]): Promise<QueryResult> {
-    return this.use((client) => client.query({ text, values: [...values] }));
+  /**
+   * One statement by itself, planned anew, and ended by the server when it takes too long: whoever waits for it would give
+   * up, and the server would go on with what nobody wants any more. Both statements of the trip are one transaction to the
+   * server, which the setting does not outlive, so that this holds behind a pooler, too.
+   */
+  async query(text: string, values: readonly Value[]): Promise<readonly Row[]> {
+    let rows: readonly Row[] = [];
+    const trip = new RoundTrip(false);
+    trip.add(this.#timed);
+    trip.add(sql("", text), values, (taken) => {
+      rows = taken;
+    });
+    await this.use((client) => trip.run(client));
+    return rows;
   }
 
   async close(): Promise<void> {

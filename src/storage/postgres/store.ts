@@ -32,7 +32,6 @@ import {
 import { PostgresBackend } from "./backend.ts";
 import { ClaimFloors, firstKeys } from "./claim-floors.ts";
 import { type ConnectionOptions, Connections } from "./connection.ts";
-import { unavailable } from "./errors.ts";
 import { FloorChecks } from "./floor-checks.ts";
 import { Hints } from "./hints.ts";
 import { Housekeeping } from "./housekeeping.ts";
@@ -43,6 +42,7 @@ import { prepareSchema } from "./open.ts";
 import { DEFAULT_SCHEMA, limitsOf, type PostgresStoreOptions } from "./options.ts";
 import { PollerNotes } from "./pollers.ts";
 import { readSql } from "./read-sql.ts";
+import { Reading } from "./reading.ts";
 import { PostgresReads } from "./reads.ts";
 import { quoted, SchemaGuard } from "./schema.ts";
 import { tablesIn } from "./tables.ts";
@@ -75,8 +75,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
 class PostgresStore implements Store {
   readonly kind = "postgres";
   readonly #writing: Connections;
-  readonly #reading: Connections;
-  readonly #maxWaitingReads: number;
+  readonly #reading: Reading;
   readonly #backend: PostgresBackend;
   readonly #ids = new IdSource(randomHex());
   readonly #batcher: Batcher;
@@ -94,12 +93,11 @@ class PostgresStore implements Store {
     const { clock, schema = DEFAULT_SCHEMA } = options;
     const { limits } = connection;
     this.#writing = new Connections(connection, limits.maxBatches);
-    this.#reading = new Connections(connection, limits.poolSize - limits.maxBatches);
-    this.#maxWaitingReads = limits.maxWaitingReads;
+    this.#reading = new Reading(connection);
     const namespace = quoted(schema);
     const tables = tablesIn(namespace);
     const fixedNow = (): Micros | null => clock?.now() ?? null;
-    const query: Query = (text, values) => this.#query(text, values);
+    const query: Query = (text, values) => this.#reading.query(text, values);
     const floors = new ClaimFloors();
     this.#pollers = new PollerNotes(namespace, clock);
     this.#backend = new PostgresBackend({
@@ -248,7 +246,7 @@ class PostgresStore implements Store {
   }
 
   async countPollers(environmentId: string, withinMs: number): Promise<number> {
-    const [row] = await this.#query(this.#pollers.countSql, this.#pollers.countValues(environmentId, withinMs));
+    const [row] = await this.#reading.query(this.#pollers.countSql, this.#pollers.countValues(environmentId, withinMs));
     return row?.n as number;
   }
 
@@ -269,6 +267,7 @@ class PostgresStore implements Store {
     if (!this.#open) return;
     const finished = this.#batcher.close();
     this.#open = false;
+    this.#reading.shut();
     await finished;
     this.#looks.close();
     this.#guard.stop();
@@ -283,18 +282,5 @@ class PostgresStore implements Store {
 
   #emit(signals: CommitSignals): void {
     for (const listener of this.#listeners) listener(signals);
-  }
-
-  /** The one place where a statement outside of batches is run, and a driver's error becomes one of ours. */
-  async #query(text: string, values: Parameters<Query>[1]): ReturnType<Query> {
-    if (!this.#open) throw new StoreUnavailable("The store is closed.");
-    if (this.#reading.waiting >= this.#maxWaitingReads) {
-      throw new StoreUnavailable(`${this.#maxWaitingReads} reads wait for the database already.`);
-    }
-    try {
-      return (await this.#reading.query(text, values)).rows;
-    } catch (error) {
-      throw unavailable(error);
-    }
   }
 }

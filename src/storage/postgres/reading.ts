@@ -1,0 +1,40 @@
+import type { Value } from "../rows/index.ts";
+import { StoreUnavailable } from "../store.ts";
+import { type ConnectionOptions, Connections } from "./connection.ts";
+import { unavailable } from "./errors.ts";
+import type { Query } from "./lists.ts";
+
+/** The one place where statements outside of batches are run, and a driver's error becomes one of ours. */
+export class Reading {
+  readonly #connections: Connections;
+  readonly #maxWaiting: number;
+  #open = true;
+
+  constructor(connection: ConnectionOptions) {
+    const { poolSize, maxBatches, maxWaitingReads } = connection.limits;
+    this.#connections = new Connections(connection, poolSize - maxBatches);
+    this.#maxWaiting = maxWaitingReads;
+  }
+
+  async query(text: string, values: readonly Value[]): ReturnType<Query> {
+    if (!this.#open) throw new StoreUnavailable("The store is closed.");
+    if (this.#connections.waiting >= this.#maxWaiting) {
+      throw new StoreUnavailable(`${this.#maxWaiting} reads wait for the database already.`);
+    }
+    try {
+      return await this.#connections.query(text, values);
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+
+  /** Turns new statements away. Those that are under way go on. */
+  shut(): void {
+    this.#open = false;
+  }
+
+  async close(): Promise<void> {
+    this.shut();
+    await this.#connections.close();
+  }
+}
