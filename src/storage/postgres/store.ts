@@ -76,6 +76,7 @@ class PostgresStore implements Store {
   readonly kind = "postgres";
   readonly #writing: Connections;
   readonly #reading: Reading;
+  readonly #query: Query;
   readonly #backend: PostgresBackend;
   readonly #ids = new IdSource(randomHex());
   readonly #batcher: Batcher;
@@ -97,7 +98,13 @@ class PostgresStore implements Store {
     const namespace = quoted(schema);
     const tables = tablesIn(namespace);
     const fixedNow = (): Micros | null => clock?.now() ?? null;
-    const query: Query = (text, values) => this.#reading.query(text, values);
+    const unguarded: Query = (text, values) => this.#reading.query(text, values);
+    this.#guard = new SchemaGuard((text, values = []) => unguarded(text, values), schema);
+    // A newer program's tables may be misread as well as miswritten.
+    this.#query = async (text, values) => {
+      this.#guard.check();
+      return unguarded(text, values);
+    };
     const floors = new ClaimFloors();
     this.#pollers = new PollerNotes(namespace, clock);
     this.#backend = new PostgresBackend({
@@ -108,10 +115,9 @@ class PostgresStore implements Store {
       floors,
       limits,
     });
-    this.#reads = new PostgresReads(query, namespace, tables, fixedNow);
-    this.#lists = new PostgresLists(query, namespace, tables);
-    this.#housekeeping = new Housekeeping(query, namespace, fixedNow);
-    this.#guard = new SchemaGuard((text, values = []) => query(text, values), schema);
+    this.#reads = new PostgresReads(this.#query, namespace, tables, fixedNow);
+    this.#lists = new PostgresLists(this.#query, namespace, tables);
+    this.#housekeeping = new Housekeeping(this.#query, namespace, fixedNow);
     const look = (environmentId: string) => this.#emit({ ...NO_SIGNALS, queued: new Map([[environmentId, 1]]) });
     this.#looks = new LookAgain(look);
     const checks = new FloorChecks(floors, (environmentId) => this.#reads.heads(environmentId), look);
@@ -119,7 +125,7 @@ class PostgresStore implements Store {
     this.#batcher = new Batcher(this.#backend, this.#ids, committed, limits.maxBatches);
     const listenUrl = options.listenUrl === false ? undefined : (options.listenUrl ?? options.url);
     this.#hints = new Hints(
-      { listenUrl, schema, limits, query },
+      { listenUrl, schema, limits, query: unguarded },
       {
         emit: (signals) => this.#emit(signals),
         arrived: (first) => {
@@ -246,7 +252,7 @@ class PostgresStore implements Store {
   }
 
   async countPollers(environmentId: string, withinMs: number): Promise<number> {
-    const [row] = await this.#reading.query(this.#pollers.countSql, this.#pollers.countValues(environmentId, withinMs));
+    const [row] = await this.#query(this.#pollers.countSql, this.#pollers.countValues(environmentId, withinMs));
     return row?.n as number;
   }
 

@@ -89,7 +89,24 @@ test("an old server refuses a schema that it could misread, with one clear sente
   const message = `Schema ${schema} has version ${OURS.length + 1}, and this program knows versions up to ${OURS.length}. Run the newer program that migrated it.`;
   expect(await failure(open())).toEqual(new StoreRefused(message));
   expect(await failure(old.ready())).toEqual(new StoreUnavailable(message));
-  expect(await failure(old.execute("sweep", { limit: 1 }))).toEqual(new StoreUnavailable(message));
+  const calls = [
+    () => old.execute("sweep", { limit: 1 }),
+    () => old.getWork("work_1"),
+    () => old.listEvents("sess_1", { limit: 1, order: "ascending" }, {}),
+    () => old.countPollers("env_1", 1_000),
+    () => old.purge(1),
+  ];
+  for (const call of calls) expect(await failure(call())).toEqual(new StoreUnavailable(message));
+  await old.close();
+});
+
+test("an old server serves again once the schema is one that it can read", async () => {
+  const old = await open();
+  await prepareSchema(connection(), schema, { migrations: next("SELECT 1", true) });
+  expect(await failure(old.ready())).toBeInstanceOf(StoreUnavailable);
+  await database.sql(`DELETE FROM ${schema}.migration WHERE version > ${OURS.length}`);
+  expect(await old.ready()).toMatchObject({ schema: OURS.length });
+  expect(await old.getWork("work_1")).toBeUndefined();
   await old.close();
 });
 
