@@ -116,8 +116,13 @@ export class Hints {
     // A server that has just come has to hear of us as well, before it counts itself alone.
     if (this.#isAlone) this.#notify(this.#outbox.hello(this.#id));
     this.#heardAt = performance.now();
-    this.#listeners.arrived(message.first);
-    this.#listeners.emit(message.signals);
+    const { said } = message;
+    if (said === "unclear") {
+      this.#resync("lost");
+    } else {
+      this.#listeners.arrived(said.first);
+      this.#listeners.emit(said.signals);
+    }
   }
 
   #resync(resync: "lost" | "routine"): void {

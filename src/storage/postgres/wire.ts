@@ -75,28 +75,53 @@ export class Outbox {
 /** What one server has heard of another. */
 export interface Message {
   readonly from: string;
+  /** What it says, or `unclear`: a newer program may say it in another way. */
+  readonly said: Said | "unclear";
+}
+
+export interface Said {
   readonly signals: CommitSignals;
   /** The key of the first item that each queue got, by environment. */
   readonly first: ReadonlyMap<string, string>;
 }
 
-/** Reads a message, or `undefined` when it is none of ours. */
+/** Reads a message, or `undefined` when it is none of ours. Anybody who may use the database can send anything. */
 export function readMessage(text: string): Message | undefined {
-  let payload: Partial<Payload>;
+  const payload = parsed(text);
+  if (typeof payload?.from !== "string") return undefined;
+  const { from, queued = [], first = [], delivered = [], delayed = [], sessions = [] } = payload;
+  const understood =
+    isListOf(isCounted, queued) &&
+    isListOf(isKeyed, first) &&
+    isListOf(isId, delivered) &&
+    isListOf(isId, delayed) &&
+    isListOf(isId, sessions);
+  if (!understood) return { from, said: "unclear" };
+  const signals = {
+    queued: new Map(queued.map(([id, items]) => [environment(id), items])),
+    delivered: new Set(delivered.map(environment)),
+    delayed: new Set(delayed.map(environment)),
+    sessions: new Set(sessions.map((id) => `sess_${id}`)),
+  };
+  return { from, said: { signals, first: new Map(first.map(([id, key]) => [environment(id), key])) } };
+}
+
+function parsed(text: string): { readonly [K in keyof Payload]?: unknown } | undefined {
   try {
-    payload = JSON.parse(text) as Partial<Payload>;
+    return JSON.parse(text) ?? undefined;
   } catch {
     return undefined;
   }
-  if (typeof payload !== "object" || typeof payload?.from !== "string") return undefined;
-  const environments = (ids: readonly string[] = []) => new Set(ids.map((id) => `env_${id}`));
-  const signals = {
-    queued: new Map((payload.queued ?? []).map(([id, items]) => [`env_${id}`, items])),
-    delivered: environments(payload.delivered),
-    delayed: environments(payload.delayed),
-    sessions: new Set((payload.sessions ?? []).map((id) => `sess_${id}`)),
-  };
-  return { from: payload.from, signals, first: new Map((payload.first ?? []).map(([id, key]) => [`env_${id}`, key])) };
 }
 
+const isListOf = <T>(isOne: (value: unknown) => value is T, value: unknown): value is readonly T[] =>
+  Array.isArray(value) && value.every(isOne);
+const isPair = (value: unknown): value is readonly [unknown, unknown] => Array.isArray(value) && value.length === 2;
+const isId = (value: unknown): value is string => typeof value === "string";
+const isCounted = (value: unknown): value is readonly [string, number] =>
+  isPair(value) && isId(value[0]) && Number.isSafeInteger(value[1]) && (value[1] as number) >= 0;
+const isKeyed = (value: unknown): value is readonly [string, string] =>
+  isPair(value) && isId(value[0]) && isId(value[1]);
+
+const environment = (id: string): string => `env_${id}`;
 const bare = (id: string): string => id.slice(id.indexOf("_") + 1);

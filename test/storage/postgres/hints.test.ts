@@ -1,7 +1,8 @@
+import pg from "pg";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { PostgresStoreOptions } from "../../../src/storage/postgres/options.ts";
 import { openPostgresStore } from "../../../src/storage/postgres/store.ts";
-import { Outbox, readMessage } from "../../../src/storage/postgres/wire.ts";
+import { type Message, Outbox, readMessage, type Said } from "../../../src/storage/postgres/wire.ts";
 import { type CommitSignals, NO_SIGNALS, type Store } from "../../../src/storage/store.ts";
 import { eventually } from "../../support/eventually.ts";
 import { createTestSchema } from "../../support/postgres.ts";
@@ -103,6 +104,9 @@ test("a server that does not listen itself still tells the others", async () => 
   await eventually(() => expect(queuedIn(listening.heard, environmentId)).toEqual([1]));
 });
 
+const of = (message: Message | undefined): Said | undefined =>
+  message?.said === "unclear" ? undefined : message?.said;
+
 test("what many commits have to say is cut into messages that PostgreSQL takes, and arrives whole", () => {
   const outbox = new Outbox();
   const id = (kind: string, n: number) => `${kind}_${n.toString(16).padStart(32, "0")}`;
@@ -115,11 +119,11 @@ test("what many commits have to say is cut into messages that PostgreSQL takes, 
   while (!outbox.isEmpty) messages.push(outbox.take("me"));
   expect(Math.max(...messages.map((message) => Buffer.byteLength(message)))).toBeLessThan(8_000);
   const read = messages.map((message) => readMessage(message));
-  expect(new Map(read.flatMap((message) => [...(message?.signals.queued ?? [])]))).toEqual(queued);
-  expect(new Map(read.flatMap((message) => [...(message?.first ?? [])]))).toEqual(new Map(first));
-  expect(new Set(read.flatMap((message) => [...(message?.signals.sessions ?? [])]))).toEqual(sessions);
+  expect(new Map(read.flatMap((message) => [...(of(message)?.signals.queued ?? [])]))).toEqual(queued);
+  expect(new Map(read.flatMap((message) => [...(of(message)?.first ?? [])]))).toEqual(new Map(first));
+  expect(new Set(read.flatMap((message) => [...(of(message)?.signals.sessions ?? [])]))).toEqual(sessions);
   for (const kind of ["delivered", "delayed"] as const) {
-    expect(new Set(read.flatMap((message) => [...(message?.signals[kind] ?? [])]))).toEqual(new Set(environments));
+    expect(new Set(read.flatMap((message) => [...(of(message)?.signals[kind] ?? [])]))).toEqual(new Set(environments));
   }
 });
 
@@ -129,3 +133,33 @@ test.each(["", "no JSON", "7", "null", "[]", '{"from":7}'])(
     expect(readMessage(text)).toBeUndefined();
   },
 );
+
+const UNCLEAR = [
+  '"queued":5',
+  '"queued":null',
+  '"queued":[{"id":1}]',
+  '"queued":[["1","2"]]',
+  '"queued":[["1",0.5]]',
+  '"queued":[["1",1,1]]',
+  '"first":[["1",2]]',
+  '"first":{"1":"2"}',
+  '"delivered":[null]',
+  '"delayed":"1"',
+  '"sessions":{}',
+];
+
+test.each(UNCLEAR)("a message of another server that is not understood says so: %s", (what) => {
+  expect(readMessage(`{"from":"x",${what}}`)).toEqual({ from: "x", said: "unclear" });
+});
+
+test("whoever hears what it does not understand looks again, and goes on to listen", async () => {
+  const [here, there] = [await open(), await open()];
+  here.heard.length = 0;
+  const stranger = new pg.Client({ connectionString: place.url });
+  await stranger.connect();
+  await stranger.query("SELECT pg_notify($1, $2)", [`capstan_${place.schema}`, '{"from":"x","queued":[{"id":1}]}']);
+  await stranger.end();
+  await eventually(() => expect(here.heard).toContainEqual({ ...NO_SIGNALS, resync: "lost" }));
+  const { environmentId } = await queueOn(there.store);
+  await eventually(() => expect(queuedIn(here.heard, environmentId)).toEqual([1]));
+});
