@@ -114,7 +114,7 @@ export interface Store {
    * before. Returns how many it moved.
    */
   retire(limit: number, olderThanMs: number): Promise<number>;
-  /** Work items by state, over all environments. */
+  /** Work items by state, over all environments; where counting takes long, the answer may be some seconds old. */
   countWork(): Promise<readonly StateCount[]>;
 
   /** Notes that a worker polls, and counts who did within the last `withinMs`. */

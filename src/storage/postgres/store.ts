@@ -32,6 +32,7 @@ import {
 import { PostgresBackend } from "./backend.ts";
 import { ClaimFloors, firstKeys } from "./claim-floors.ts";
 import { type ConnectionOptions, Connections } from "./connection.ts";
+import { Costly } from "./costly.ts";
 import { FloorChecks } from "./floor-checks.ts";
 import { Hints } from "./hints.ts";
 import { Housekeeping } from "./housekeeping.ts";
@@ -82,6 +83,7 @@ class PostgresStore implements Store {
   readonly #batcher: Batcher;
   readonly #reads: PostgresReads;
   readonly #lists: PostgresLists;
+  readonly #workCounts: Costly<readonly StateCount[]>;
   readonly #housekeeping: Housekeeping;
   readonly #pollers: PollerNotes;
   readonly #guard: SchemaGuard;
@@ -116,6 +118,7 @@ class PostgresStore implements Store {
       limits,
     });
     this.#reads = new PostgresReads(this.#query, namespace, tables, fixedNow);
+    this.#workCounts = new Costly(() => this.#reads.countWork(), clock === undefined);
     this.#lists = new PostgresLists(this.#query, namespace, tables);
     this.#housekeeping = new Housekeeping(this.#query, namespace, fixedNow);
     const look = (environmentId: string) => this.#emit({ ...NO_SIGNALS, queued: new Map([[environmentId, 1]]) });
@@ -244,7 +247,7 @@ class PostgresStore implements Store {
   }
 
   countWork(): Promise<readonly StateCount[]> {
-    return this.#reads.countWork();
+    return this.#workCounts.get();
   }
 
   notePoll(environmentId: string, workerId: string): void {
