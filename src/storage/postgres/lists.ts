@@ -1,4 +1,4 @@
-import { PAGE_BYTES, type Page, type PageRequest, pageScan, toPage } from "../../core/page.ts";
+import { type Page, type PageRequest, pageScan, toPage } from "../../core/page.ts";
 import type {
   AgentRecord,
   EnvironmentRecord,
@@ -12,6 +12,7 @@ import type { Row, Value } from "../rows/index.ts";
 import type { EventFilter, SessionFilter } from "../store.ts";
 import { arrayOf } from "./arrays.ts";
 import type { PgTable, PgTables } from "./tables.ts";
+import { withinBytes } from "./within-bytes.ts";
 
 /** Runs one statement outside of any transaction and answers its rows. */
 export type Query = (text: string, values: readonly Value[]) => Promise<readonly Row[]>;
@@ -26,7 +27,7 @@ const where = (sql: string, value?: Value): Condition => (value === undefined ? 
 const NOT_DELETED = where("deleted_at IS NULL");
 const NOT_ARCHIVED = where("archived_at IS NULL");
 
-/** The lists of the PostgreSQL adapter: each is one bounded scan of one index. */
+/** The lists of the PostgreSQL adapter: each is one scan of one index, bounded in rows and bytes. */
 export class PostgresLists {
   readonly #query: Query;
   readonly #schema: string;
@@ -60,7 +61,7 @@ export class PostgresLists {
   events(sessionId: string, page: PageRequest, filter: EventFilter): Promise<Page<EventRecord>> {
     const conditions = [where("session_id = ?", sessionId)];
     if (filter.types !== undefined) conditions.push(where("type = ANY(?::text[])", arrayOf(filter.types)));
-    return this.#page(this.#tables.event, page, conditions, (row) => (row.payload as string).length);
+    return this.#page(this.#tables.event, page, conditions);
   }
 
   works(
@@ -78,10 +79,9 @@ export class PostgresLists {
   }
 
   async #page<Record extends { readonly id: string }>(
-    { table, columns }: Pick<PgTable<Record>, "table" | "columns">,
+    kind: Pick<PgTable<Record>, "table" | "columns">,
     request: PageRequest,
     conditions: readonly Condition[],
-    bytesOf: (row: Row) => number = () => 0,
   ): Promise<Page<Record>> {
     const scan = pageScan(request);
     const all = scan.bound === null ? conditions : [...conditions, where(`id ${scan.operator} ?`, scan.bound)];
@@ -93,15 +93,18 @@ export class PostgresLists {
     });
     values.push(scan.rows);
     const filter = filters.length === 0 ? "" : `WHERE ${filters.join(" AND ")}`;
-    const text = `SELECT ${columns("kept")} FROM ${this.#schema}.${table.name} AS kept ${filter}
-      ORDER BY kept.id ${scan.direction} LIMIT $${values.length}`;
-    const records: Record[] = [];
-    let bytes = 0;
-    for (const row of await this.#query(text, values)) {
-      records.push(table.record(row));
-      bytes += bytesOf(row);
-      if (bytes > PAGE_BYTES) return toPage(request, records, true);
-    }
-    return toPage(request, records);
+    const text = withinBytes(kind, {
+      from: `${this.#schema}.${kind.table.name} AS kept ${filter}`,
+      key: "id",
+      direction: scan.direction,
+      limit: `$${values.length}`,
+    });
+    const rows = await this.#query(text, values);
+    const cutShort = typeof rows.at(-1)?.next === "string";
+    return toPage(
+      request,
+      rows.map((row) => kind.table.record(row)),
+      cutShort,
+    );
   }
 }

@@ -14,6 +14,7 @@ import { headsSql } from "./claim-sql.ts";
 import type { Query } from "./lists.ts";
 import { nowSql } from "./sql.ts";
 import type { PgTable, PgTables } from "./tables.ts";
+import { withinBytes } from "./within-bytes.ts";
 
 /**
  * The reads of the PostgreSQL adapter that are no lists. They are planned each time: a plan that was made when a table
@@ -53,13 +54,24 @@ export class PostgresReads {
     return this.#one(this.#tables.work, id);
   }
 
-  /** Newest first. */
+  /** Newest first. Whoever asks gets all that he asks for, but no answer of the database is larger than a page. */
   async agentVersions(agentId: string, before: number | null, limit: number): Promise<AgentVersionRecord[]> {
     const { agentVersion } = this.#tables;
-    const text = `SELECT ${agentVersion.columns("kept")} FROM ${this.#schema}.agent_version AS kept
-      WHERE kept.id = $1 AND kept.version < $2 ORDER BY kept.version DESC LIMIT $3`;
-    const rows = await this.#query(text, [agentId, before ?? Number.MAX_SAFE_INTEGER, limit]);
-    return rows.map((row) => agentVersion.table.record(row));
+    const text = withinBytes(agentVersion, {
+      from: `${this.#schema}.agent_version AS kept WHERE kept.id = $1 AND kept.version < $2`,
+      key: "version",
+      direction: "DESC",
+      limit: "$3",
+    });
+    const found: AgentVersionRecord[] = [];
+    let below = before ?? Number.MAX_SAFE_INTEGER;
+    for (;;) {
+      const rows = await this.#query(text, [agentId, below, limit - found.length]);
+      for (const row of rows) found.push(agentVersion.table.record(row));
+      const last = rows.at(-1);
+      if (last === undefined || last.next === null) return found;
+      below = last.version as number;
+    }
   }
 
   async tokenByHash(hash: string): Promise<TokenRecord | undefined> {
