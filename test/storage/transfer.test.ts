@@ -1,6 +1,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openPostgresArchive } from "../../src/storage/postgres/archive.ts";
 import { openPostgresStore } from "../../src/storage/postgres/store.ts";
@@ -162,6 +165,27 @@ describe.each([
     await expect(refused).rejects.toThrow(StoreRefused);
     await expect(refused).rejects.toThrow(/ is not empty\. Import into a new one\.$/);
   });
+});
+
+test("an export of SQLite survives that garbage is collected while its rows travel", async () => {
+  setFlagsFromString("--expose-gc");
+  const collectGarbage = runInNewContext("gc") as () => void;
+  const place = await sqlite();
+  const agents = 1_000;
+  await use(place, async (store) => {
+    const made = Array.from({ length: agents }, () => store.execute("createAgent", { fields: {}, metadata: {} }));
+    await Promise.all(made);
+  });
+  const archive = await place.archive();
+  let read = 0;
+  for await (const rows of archive.read("agent")) {
+    read += rows.length;
+    collectGarbage();
+    await setTimeout(10);
+  }
+  await archive.close();
+  expect(read).toBe(agents);
+  await place.drop();
 });
 
 describe("an export that is not whole", () => {

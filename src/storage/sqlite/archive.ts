@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { StoreRefused } from "../store.ts";
 import { ARCHIVED, type ArchivedTable, type Counts, type StoreArchive } from "../transfer.ts";
-import { closeFile, type Row } from "./driver.ts";
+import { closeFile, type Row, type Statement } from "./driver.ts";
 import { DATABASE_FILE, openDatabase } from "./open.ts";
 
 /** Rows that are read at once. */
@@ -20,6 +20,8 @@ export async function openSqliteArchive(dataDir: string, which: "existing" | "an
   }
   const { database } = await openDatabase(dataDir);
   let writing = false;
+  /** An iterator of the driver does not keep its statement from the garbage collector, which may come while its rows travel. */
+  const reading = new Set<Statement>();
   return {
     name: join(dataDir, DATABASE_FILE),
     async counts() {
@@ -32,12 +34,15 @@ export async function openSqliteArchive(dataDir: string, which: "existing" | "an
     async *read(table: ArchivedTable) {
       let rows: Row[] = [];
       const columns = Object.keys(ARCHIVED[table].columns).join(", ");
-      for (const row of database.prepare(`SELECT ${columns} FROM ${table}`).iterate() as Iterable<Row>) {
+      const statement = database.prepare(`SELECT ${columns} FROM ${table}`);
+      reading.add(statement);
+      for (const row of statement.iterate() as Iterable<Row>) {
         rows.push(row);
         if (rows.length < CHUNK) continue;
         yield rows;
         rows = [];
       }
+      reading.delete(statement);
       yield rows;
     },
     async write(table: ArchivedTable, rows: readonly Row[]) {
