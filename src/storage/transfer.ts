@@ -41,12 +41,41 @@ export interface StoreArchive {
   /** What it is called in messages, without a password. */
   readonly name: string;
   counts(): Promise<Counts>;
-  /** All rows of a table on one snapshot, a number of them at a time. */
+  /** All rows of a table on one snapshot, a {@link Chunk} of them at a time. */
   read(table: ArchivedTable): AsyncIterable<readonly Row[]>;
   write(table: ArchivedTable, rows: readonly Row[]): Promise<void>;
   /** Keeps what was written; without it, closing drops all of it. */
   commit(): Promise<void>;
   close(): Promise<void>;
+}
+
+/**
+ * Rows that are in memory at once, on their way from one place to another: so many of them, or, where they are long, as many
+ * as have so many bytes. One row is always taken, however long it is.
+ */
+export class Chunk<T> {
+  static readonly MAX = { rows: 500, bytes: 8 * 1024 * 1024 } as const;
+  #rows: T[] = [];
+  #bytes = 0;
+
+  /** Whether a row of this length has to wait until these are through. */
+  isFullFor(bytes: number): boolean {
+    if (this.#rows.length === 0) return false;
+    return this.#rows.length === Chunk.MAX.rows || this.#bytes + bytes > Chunk.MAX.bytes;
+  }
+
+  add(row: T, bytes: number): void {
+    this.#rows.push(row);
+    this.#bytes += bytes;
+  }
+
+  /** Hands the rows over and begins anew. */
+  take(): T[] {
+    const rows = this.#rows;
+    this.#rows = [];
+    this.#bytes = 0;
+    return rows;
+  }
 }
 
 const FORMAT = "capstan-export";
@@ -73,9 +102,6 @@ export async function* exportLines(from: StoreArchive): AsyncGenerator<string> {
   yield JSON.stringify({ counts: await from.counts() } satisfies Footer);
 }
 
-/** Rows that are written at once. */
-const CHUNK = 500;
-
 /**
  * Puts an export into an empty store, all of it or nothing, and counts both.
  *
@@ -83,12 +109,13 @@ const CHUNK = 500;
  */
 export async function importLines(lines: AsyncIterable<string>, into: StoreArchive): Promise<Counts> {
   await refuseFull(into);
-  const chunk: Row[] = [];
+  const chunk = new Chunk<Row>();
   let table: ArchivedTable | undefined;
   let footer: Footer | undefined;
   let number = 0;
   const flush = async (): Promise<void> => {
-    if (table !== undefined && chunk.length > 0) await into.write(table, chunk.splice(0));
+    const rows = chunk.take();
+    if (table !== undefined && rows.length > 0) await into.write(table, rows);
   };
   for await (const line of lines) {
     number += 1;
@@ -96,9 +123,9 @@ export async function importLines(lines: AsyncIterable<string>, into: StoreArchi
     if (number === 1) readHeader(parsed);
     else if (Array.isArray(parsed)) {
       const [name, row] = readRow(parsed, number);
-      if (name !== table || chunk.length === CHUNK) await flush();
+      if (name !== table || chunk.isFullFor(line.length)) await flush();
       table = name;
-      chunk.push(row);
+      chunk.add(row, line.length);
     } else footer = parsed as Footer;
   }
   await flush();

@@ -5,12 +5,14 @@ import { setTimeout } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { NewEvent } from "../../src/core/turn.ts";
 import { openPostgresArchive } from "../../src/storage/postgres/archive.ts";
 import { openPostgresStore } from "../../src/storage/postgres/store.ts";
+import type { Row } from "../../src/storage/rows/index.ts";
 import { openSqliteArchive } from "../../src/storage/sqlite/archive.ts";
 import { openSqliteStore } from "../../src/storage/sqlite/store.ts";
 import { type Store, StoreRefused } from "../../src/storage/store.ts";
-import { exportLines, importLines, type StoreArchive } from "../../src/storage/transfer.ts";
+import { Chunk, exportLines, importLines, type StoreArchive } from "../../src/storage/transfer.ts";
 import { createTestSchema } from "../support/postgres.ts";
 import { agentEvent, HOSTILE_TEXT, MESSAGE, POLICY, value } from "./conformance/support.ts";
 
@@ -167,11 +169,75 @@ describe.each([
   });
 });
 
+/** The same archive, which notes how much is in memory at once. */
+function watched(archive: StoreArchive): { archive: StoreArchive; portions: { rows: number; bytes: number }[] } {
+  const portions: { rows: number; bytes: number }[] = [];
+  const note = (rows: readonly Row[]) => {
+    const bytes = rows.reduce((sum, row) => sum + Object.values(row).join("").length, 0);
+    if (rows.length > 0) portions.push({ rows: rows.length, bytes });
+    return rows;
+  };
+  const noting: StoreArchive = {
+    name: archive.name,
+    counts: () => archive.counts(),
+    async *read(table) {
+      for await (const rows of archive.read(table)) yield note(rows);
+    },
+    write: (table, rows) => archive.write(table, note(rows)),
+    commit: () => archive.commit(),
+    close: () => archive.close(),
+  };
+  return { archive: noting, portions };
+}
+
+describe("rows that are many, or long, are in memory a few at a time", () => {
+  const LONG = Chunk.MAX.bytes / 4;
+  let places: Place[];
+  beforeAll(async () => {
+    places = [await sqlite(), await postgres(), await sqlite()];
+    await use(places[0] as Place, async (store) => {
+      const environment = { name: "q", description: "", config: {}, selfHosted: true, policy: POLICY, metadata: {} };
+      const environmentId = value(await store.execute("createEnvironment", environment)).id;
+      const input = { environmentId, agent: null, title: null, metadata: {}, initialEvents: [] };
+      const sessionId = value(await store.execute("createSession", input)).id;
+      const send = (events: readonly NewEvent[]) =>
+        store.execute("sendEvents", { sessionId, events, sender: { role: "user" } }).then(value);
+      await send(Array.from({ length: 2 * Chunk.MAX.rows }, () => agentEvent("small")));
+      for (let n = 0; n < 9; n++) await send([agentEvent(`${n}`.repeat(LONG))]);
+      await send([agentEvent("y".repeat(Chunk.MAX.bytes + 1)), agentEvent("the last")]);
+    });
+  });
+  afterAll(() => Promise.all(places.map((place) => place.drop())));
+
+  test.each([
+    ["SQLite to PostgreSQL", 0, 1],
+    ["PostgreSQL to SQLite", 1, 2],
+  ])("from %s", async (_way, from, to) => {
+    const [source, target] = [places[from], places[to]] as [Place, Place];
+    const reading = watched(await source.archive());
+    const writing = watched(await target.archive());
+    const counts = await importLines(exportLines(reading.archive), writing.archive).finally(() =>
+      Promise.all([reading.archive.close(), writing.archive.close()]),
+    );
+
+    expect(counts.event).toBe(2 * Chunk.MAX.rows + 11);
+    for (const { portions } of [reading, writing]) {
+      for (const { rows, bytes } of portions) {
+        expect(rows).toBeLessThanOrEqual(Chunk.MAX.rows);
+        if (rows > 1) expect(bytes).toBeLessThanOrEqual(Chunk.MAX.bytes);
+      }
+      expect(Math.max(...portions.map(({ rows }) => rows))).toBe(Chunk.MAX.rows);
+    }
+    const texts = await Promise.all([source, target].map(exported));
+    expect(texts[0]?.toSorted()).toEqual(texts[1]?.toSorted());
+  });
+});
+
 test("an export of SQLite survives that garbage is collected while its rows travel", async () => {
   setFlagsFromString("--expose-gc");
   const collectGarbage = runInNewContext("gc") as () => void;
   const place = await sqlite();
-  const agents = 1_000;
+  const agents = Chunk.MAX.rows * 2;
   await use(place, async (store) => {
     const made = Array.from({ length: agents }, () => store.execute("createAgent", { fields: {}, metadata: {} }));
     await Promise.all(made);

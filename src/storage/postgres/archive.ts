@@ -1,6 +1,6 @@
 import pg from "pg";
-import type { Row, Table } from "../rows/index.ts";
-import { ARCHIVED, type ArchivedTable, type Counts, type StoreArchive } from "../transfer.ts";
+import type { ColumnType, Row, Table } from "../rows/index.ts";
+import { ARCHIVED, type ArchivedTable, Chunk, type Counts, type StoreArchive } from "../transfer.ts";
 import { columnsOf } from "./arrays.ts";
 import { type ConnectionOptions, clientConfig } from "./connection.ts";
 import { prepareSchema } from "./open.ts";
@@ -8,8 +8,6 @@ import { DEFAULT_SCHEMA, limitsOf } from "./options.ts";
 import { quoted } from "./schema.ts";
 import { type PgTable, tablesIn } from "./tables.ts";
 
-/** Rows that are read at once. */
-const CHUNK = 500;
 /** How long one statement may take: counting a large table is one. */
 const ANSWER_TIMEOUT_MS = 600_000;
 
@@ -54,16 +52,33 @@ class PostgresArchive implements StoreArchive {
   }
 
   async *read(table: ArchivedTable): AsyncGenerator<readonly Row[]> {
-    const columns = Object.keys(ARCHIVED[table].columns);
-    // In the order of ids, which is the order of creation: the embedded store keeps events as they come.
-    const query = `SELECT ${columns.join(", ")} FROM ${this.#schema}.${table} ORDER BY ${columns[0]}`;
-    await this.#client.query(`DECLARE archived NO SCROLL CURSOR FOR ${query}`);
+    const typed = Object.entries<ColumnType>(ARCHIVED[table].columns);
+    const columns = typed.map(([column]) => column);
+    const long = typed.flatMap(([column, type]) => (type === "json" || type === "text" ? [column] : []));
+    // In the order of ids, which is the order of creation: the embedded store keeps events as they come. Versions of an agent
+    // share its id, and both cursors have to go through them in one order.
+    const from = `FROM ${this.#schema}.${table} ORDER BY ${columns[0]}, ${columns[1]}`;
+    const bytes = long.map((column) => `coalesce(octet_length(${column}::text), 0)`).join(" + ");
+    await this.#client.query(`DECLARE archived NO SCROLL CURSOR FOR SELECT ${columns.join(", ")} ${from}`);
+    // Once a row has been fetched it is too late to find that it is too long: this one goes ahead and tells.
+    await this.#client.query(`DECLARE lengths NO SCROLL CURSOR FOR SELECT ${bytes} AS bytes ${from}`);
+    const chunk = new Chunk<null>();
     for (;;) {
-      const { rows } = await this.#client.query(`FETCH ${CHUNK} FROM archived`);
-      if (rows.length === 0) break;
-      yield rows as Row[];
+      const { rows: ahead } = await this.#client.query(`FETCH ${Chunk.MAX.rows} FROM lengths`);
+      if (ahead.length === 0) break;
+      for (const { bytes } of ahead) {
+        if (chunk.isFullFor(bytes)) yield await this.#fetch(chunk.take().length);
+        chunk.add(null, bytes);
+      }
     }
-    await this.#client.query("CLOSE archived");
+    yield await this.#fetch(chunk.take().length);
+    await this.#client.query("CLOSE archived; CLOSE lengths");
+  }
+
+  async #fetch(count: number): Promise<readonly Row[]> {
+    // FETCH 0 would be the last row once more.
+    if (count === 0) return [];
+    return (await this.#client.query(`FETCH ${count} FROM archived`)).rows;
   }
 
   async write(table: ArchivedTable, rows: readonly Row[]): Promise<void> {

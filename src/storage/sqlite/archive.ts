@@ -1,12 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { StoreRefused } from "../store.ts";
-import { ARCHIVED, type ArchivedTable, type Counts, type StoreArchive } from "../transfer.ts";
+import { ARCHIVED, type ArchivedTable, Chunk, type Counts, type StoreArchive } from "../transfer.ts";
 import { closeFile, type Row, type Statement } from "./driver.ts";
 import { DATABASE_FILE, openDatabase } from "./open.ts";
-
-/** Rows that are read at once. */
-const CHUNK = 500;
 
 /**
  * Opens the embedded store for an export or an import; no server can have it open at the same time.
@@ -32,18 +29,17 @@ export async function openSqliteArchive(dataDir: string, which: "existing" | "an
       return Object.fromEntries(counts) as Counts;
     },
     async *read(table: ArchivedTable) {
-      let rows: Row[] = [];
+      const chunk = new Chunk<Row>();
       const columns = Object.keys(ARCHIVED[table].columns).join(", ");
       const statement = database.prepare(`SELECT ${columns} FROM ${table}`);
       reading.add(statement);
       for (const row of statement.iterate() as Iterable<Row>) {
-        rows.push(row);
-        if (rows.length < CHUNK) continue;
-        yield rows;
-        rows = [];
+        const bytes = lengthOf(row);
+        if (chunk.isFullFor(bytes)) yield chunk.take();
+        chunk.add(row, bytes);
       }
       reading.delete(statement);
-      yield rows;
+      yield chunk.take();
     },
     async write(table: ArchivedTable, rows: readonly Row[]) {
       if (!writing) database.exec("BEGIN IMMEDIATE");
@@ -63,4 +59,10 @@ export async function openSqliteArchive(dataDir: string, which: "existing" | "an
       closeFile(database);
     },
   };
+}
+
+function lengthOf(row: Row): number {
+  let length = 0;
+  for (const value of Object.values(row)) if (typeof value === "string") length += value.length;
+  return length;
 }
