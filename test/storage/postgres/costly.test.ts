@@ -63,3 +63,17 @@ test("a count that failed is not kept", async () => {
   expect(await other.countWork()).toEqual([{ state: "queued", count: 4 }]);
   await other.close();
 });
+
+test("items that have stopped count the same, whether they have moved out of the way or not", async () => {
+  const fresh = await openPostgresStore({ url: place.url, schema: place.schema });
+  const { data } = await fresh.listWork(environmentId, { limit: 2, order: "ascending" }, {});
+  for (const { id: workId } of data) {
+    value(await fresh.execute("stop", { environmentId, workId, force: true, workerId: null }));
+  }
+  expect(await fresh.retire(1, -1_000)).toBe(1);
+  expect((await fresh.countWork()).toSorted((a, b) => a.count - b.count || (a.state < b.state ? -1 : 1))).toEqual([
+    { state: "queued", count: 2 },
+    { state: "stopped", count: 2 },
+  ]);
+  await fresh.close();
+});
