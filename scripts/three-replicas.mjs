@@ -83,7 +83,7 @@ function welcome({ postgres, replicas, url }) {
     "",
     `entrance   ${url}`,
     ...replicas.map((replica, index) => `replica ${index + 1}  ${replica.url}  (kill -9 ${replica.pid})`),
-    `database   ${postgres.url().replace(/:[^:@]+@/, "@")}`,
+    `database   ${postgres.url().replace(/:[^:@]+@/, "@")}  (without its password: the replicas have it)`,
     "",
     "Try it in another terminal, also after the death of a replica or two:",
     `  ${line}`,

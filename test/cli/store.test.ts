@@ -65,6 +65,17 @@ test("a file that cannot be read is named", async () => {
   expect(stderr).toContain("nothing cannot be opened (ENOENT).");
 });
 
+test("a database URL without the password that the server wants is told in one sentence by every command", async () => {
+  const { url } = await emptyDatabase();
+  const file = join(folderForTest(), "capstan.jsonl");
+  const env = { CAPSTAN_DATABASE_URL: Object.assign(new URL(url), { password: "" }).href };
+  for (const words of [["serve", "--port", "0"], ["migrate"], ["export", file], ["import", file]]) {
+    const { code, stderr } = await runCli(words, { env });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^error: PostgreSQL at \S+ wants a password of user \w+ for database \w+, and .*\.\n$/);
+  }
+});
+
 test("a dry run says what a migration would do, and the migration does it", async () => {
   const { env } = await emptyDatabase();
   for (const where of [{ env }, { env: { CAPSTAN_DATA_DIR: folderForTest() } }]) {

@@ -37,6 +37,7 @@ test.skipIf(!existsSync("/proc/self/task"))(
   async () => {
     const place = start();
     const [url = "", token = ""] = await place.find(/CAPSTAN_URL=(\S+) CAPSTAN_TOKEN=(\S+) npx capstan run/);
+    await place.find(/database .*@\S+ {2}\(without its password: the replicas have it\)/);
     const env = { CAPSTAN_URL: url, CAPSTAN_TOKEN: token };
     const hello = async (name: string): Promise<void> => {
       const { code, stdout } = await runCli(["run", name], { env });

@@ -51,12 +51,16 @@ export const isConnectionLost = (error: unknown): boolean =>
 const DRIVER_MESSAGES =
   /^(Connection terminated|timeout exceeded|timeout expired|Query read timeout|Client (has encountered|was closed)|Cannot use a pool)/;
 
+/** The driver finds out by itself that it has no password to prove: the server has not refused anything yet. */
+export const isPasswordMissing = (error: unknown): boolean =>
+  error instanceof Error && /^SASL: \S+ client password must be/.test(error.message);
+
 function isDriverFailure(error: Error): boolean {
   const code = (error as NodeJS.ErrnoException).code;
   if (typeof code === "string" && /^E[A-Z_]+$/.test(code)) return !code.startsWith("ERR_");
   // Several addresses of one host name failed, each for its own reason.
   if (error instanceof AggregateError) return true;
-  return DRIVER_MESSAGES.test(error.message);
+  return isPasswordMissing(error) || DRIVER_MESSAGES.test(error.message);
 }
 
 /** Tells "the database cannot be used now" from a defect of ours. Messages of the database stay in the cause. */
@@ -78,6 +82,7 @@ export function unavailableAtCommit(error: unknown): unknown {
 }
 
 function reasonOf(state: string | undefined, error: Error): string {
+  if (isPasswordMissing(error)) return "it wants a password, and the database URL has none";
   if (state === undefined) return `no connection (${(error as NodeJS.ErrnoException).code ?? "lost"})`;
   if (state === "55P03") return "a row was locked for too long";
   if (state === "57014") return "a statement took too long";

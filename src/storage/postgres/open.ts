@@ -2,7 +2,7 @@ import pg from "pg";
 import { type Migration, readMigrations } from "../migrate.ts";
 import { StoreRefused } from "../store.ts";
 import { type ConnectionOptions, clientConfig } from "./connection.ts";
-import { sqlState, unavailable } from "./errors.ts";
+import { isPasswordMissing, sqlState, unavailable } from "./errors.ts";
 import { applySchema, planSchema, type Run, type SchemaPlan } from "./schema.ts";
 
 /** How long a migration may take. */
@@ -38,7 +38,15 @@ function refusal(error: unknown, client: pg.Client, schema: string): unknown {
   if (error instanceof StoreRefused) return error;
   const where = `PostgreSQL at ${client.host}:${client.port}`;
   const options = { cause: error };
-  switch (sqlState(error)) {
+  const state = sqlState(error);
+  // A server that wants the password in another form than SCRAM is sent an empty one, and refuses that.
+  if (isPasswordMissing(error) || (state === "28P01" && !client.password)) {
+    return new StoreRefused(
+      `${where} wants a password of user ${client.user} for database ${client.database}, and the database URL has none. Write it into the URL, as in postgres://user:password@host/database.`,
+      options,
+    );
+  }
+  switch (state) {
     case "28P01":
     case "28000":
       return new StoreRefused(
@@ -59,7 +67,7 @@ function refusal(error: unknown, client: pg.Client, schema: string): unknown {
       return new StoreRefused(`${where} is being migrated by somebody else for a long time. Try again.`, options);
   }
   if (unavailable(error) === error) return error;
-  const reason = sqlState(error) ?? (error as NodeJS.ErrnoException).code ?? "no answer in time";
+  const reason = state ?? (error as NodeJS.ErrnoException).code ?? "no answer in time";
   return new StoreRefused(
     `${where} cannot be reached (${reason}). Start it, or check the host and the port in the database URL.`,
     options,

@@ -129,6 +129,7 @@ test("whoever may not create anything can still use what is there", async () => 
 
 test.each([
   ["a wrong password", { password: "wrong" }, "does not let user"],
+  ["no password", { password: "" }, "and the database URL has none. Write it into the URL,"],
   ["a database that is not there", { pathname: "/nowhere" }, "has no database nowhere."],
   ["a port where nothing listens", { port: "1" }, "cannot be reached (ECONNREFUSED)."],
 ])("%s is told in one sentence, without the password", async (_what, spoiled, sentence) => {
