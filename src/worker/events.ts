@@ -8,6 +8,7 @@ export const WORKER_EVENT_TYPES = [
   "poll_failed",
   "poll_recovered",
   "delivery_dropped",
+  "heartbeat_failed",
   "session_started",
   "session_finished",
   "call_failed",

@@ -53,3 +53,17 @@ export async function persist<T>(
 
 /** One sentence for a log line or a session. */
 export const describe = (failure: unknown): string => (failure instanceof Error ? failure.message : String(failure));
+
+/**
+ * Whether a call on the token of a hand-out says that the hand-out is over. Its token dies with it, and the server no longer
+ * knows whose it was: what it says about tokens would send an operator to look at the worker's own, which is well.
+ */
+export const isHandOutOver = (failure: unknown): boolean =>
+  failure instanceof ApiError && failure.status === 401 && classify(failure) === "final";
+
+export const handOutOver = (workId: string): string =>
+  `Item ${workId} was stopped or given to somebody else; its hand-out is over.`;
+
+/** The same as `describe` for a call on the token of a hand-out. */
+export const describeCall = (failure: unknown, workId: string): string =>
+  isHandOutOver(failure) ? handOutOver(workId) : describe(failure);

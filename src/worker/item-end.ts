@@ -1,6 +1,6 @@
 import { ApiError, ConnectionError } from "../client/errors.ts";
 import type { Report } from "./events.ts";
-import { describe, persist } from "./failures.ts";
+import { describeCall, persist } from "./failures.ts";
 import type { HandOut } from "./hand-out.ts";
 import { TurnFailed } from "./handler.ts";
 import type { TurnRun } from "./turn-run.ts";
@@ -146,7 +146,8 @@ export class ItemEnd {
   }
 
   #failed(what: string, failure: unknown): void {
-    this.#parts.report({ level: "warn", type: "call_failed", message: `Cannot ${what}: ${describe(failure)}` });
+    const message = `Cannot ${what}: ${describeCall(failure, this.#ids.work_id)}`;
+    this.#parts.report({ level: "warn", type: "call_failed", message });
   }
 }
 

@@ -85,7 +85,8 @@ export class LeaseKeeper {
     if (this.#thread !== thread) return;
     this.#thread = undefined;
     for (const lease of [...this.#listeners.keys()]) {
-      this.#hear(lease, { type: "lost", why: `the thread for heartbeats ended: ${why}`, takenOver: false });
+      const ended = `the thread for heartbeats ended: ${why}`;
+      this.#hear(lease, { type: "lost", why: ended, isOver: false, takenOver: false });
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { BackoffBounds } from "../client/backoff.ts";
-import { ApiError } from "../client/errors.ts";
+import { ApiError, ConnectionError } from "../client/errors.ts";
 import type { WorkHeartbeat } from "../contract/shapes.ts";
-import { classify, describe, retryWaitMs } from "./failures.ts";
+import { classify, describe, isHandOutOver, retryWaitMs } from "./failures.ts";
 
 /** One try of one heartbeat. */
 export interface BeatTry {
@@ -39,8 +39,17 @@ export type LeaseNews =
       readonly lastHeartbeat: string;
     }
   | {
-      readonly type: "lost";
+      /** The first try of a beat that did not get through; the next ones are not told. */
+      readonly type: "failing";
       readonly why: string;
+      readonly leftMs: number;
+    }
+  | {
+      readonly type: "lost";
+      /** The end of a sentence, without its full stop. */
+      readonly why: string;
+      /** The server knows the hand-out no more. */
+      readonly isOver: boolean;
       /** Somebody else beats for the same hand-out: who was given its token has taken the lease over. */
       readonly takenOver: boolean;
     };
@@ -65,8 +74,8 @@ export async function keepLease(
   let expected = terms.lastHeartbeat ?? "NO_HEARTBEAT";
   let endsAtMs = ports.nowMs() + terms.firstBeatWithinMs;
   for (;;) {
-    const beat = await beatUntil(endsAtMs, expected, terms.ttlSeconds, ports);
-    if ("why" in beat) return report({ type: "lost", ...beat });
+    const beat = await beatUntil(endsAtMs, expected, terms.ttlSeconds, ports, report);
+    if ("why" in beat) return report(beat);
     const { answer, firstSentAtMs } = beat;
     expected = answer.last_heartbeat;
     if (answer.lease_extended) endsAtMs = firstSentAtMs + answer.ttl_seconds * 1_000;
@@ -83,10 +92,12 @@ interface AcceptedBeat {
   readonly firstSentAtMs: number;
 }
 
-interface LostLease {
-  readonly why: string;
-  readonly takenOver: boolean;
-}
+type LostLease = Extract<LeaseNews, { type: "lost" }>;
+
+const lost = (why: string, how: { isOver?: boolean; takenOver?: boolean } = {}): LostLease => ({
+  ...{ type: "lost", why: why.replace(/\.$/, ""), isOver: false, takenOver: false },
+  ...how,
+});
 
 /** Tries one beat until it is accepted, or it is clear that it never will be. */
 async function beatUntil(
@@ -94,23 +105,29 @@ async function beatUntil(
   expectedLastHeartbeat: string,
   ttlSeconds: number,
   ports: LeasePorts,
+  report: (news: LeaseNews) => void,
 ): Promise<AcceptedBeat | LostLease> {
   const idempotencyKey = ports.newKey();
   const firstSentAtMs = ports.nowMs();
-  let lastFailure = "no heartbeat extended it in time";
+  let lastFailure: string | undefined;
   for (let retryCount = 0; ; retryCount += 1) {
-    const leftMs = endsAtMs - ports.nowMs();
-    if (leftMs <= 0) return { why: `its time is over: ${lastFailure}`, takenOver: false };
+    const leftMs = Math.floor(endsAtMs - ports.nowMs());
+    if (leftMs <= 0) return lost(`its time is over: ${lastFailure ?? "no heartbeat extended it in time"}`);
+    const timeoutMs = Math.min(leftMs, Math.max(TRY_MS.min, Math.min(TRY_MS.max, Math.floor(leftMs / 2))));
     try {
-      const timeoutMs = Math.min(leftMs, Math.max(TRY_MS.min, Math.min(TRY_MS.max, leftMs / 2)));
       const answer = await ports.beat({ expectedLastHeartbeat, idempotencyKey, retryCount, ttlSeconds, timeoutMs });
       return { answer, firstSentAtMs };
     } catch (failure) {
-      lastFailure = describe(failure);
       if (classify(failure) === "final") {
         const takenOver = failure instanceof ApiError && failure.status === 412;
-        return { why: `the server refused its heartbeat: ${lastFailure}`, takenOver };
+        const why = `the server refused its heartbeat: ${describe(failure)}`;
+        return lost(why, { isOver: isHandOutOver(failure), takenOver });
       }
+      const timedOut = failure instanceof ConnectionError && failure.code === "TIMEOUT";
+      // The end of the lease cut this try short: that says nothing about the server, and the failure before it does.
+      if (lastFailure === undefined || !timedOut || timeoutMs >= TRY_MS.min) lastFailure = describe(failure);
+      if (retryCount === 0)
+        report({ type: "failing", why: lastFailure, leftMs: Math.max(0, endsAtMs - ports.nowMs()) });
       const remainingMs = Math.max(0, endsAtMs - ports.nowMs());
       await ports.wait(Math.min(remainingMs, retryWaitMs(failure, retryCount, RETRY)));
     }

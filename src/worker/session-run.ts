@@ -1,7 +1,7 @@
 import { LIMITS } from "../contract/limits.ts";
 import type { Work } from "../contract/shapes.ts";
 import type { WorkerEvent } from "./events.ts";
-import { describe, persist } from "./failures.ts";
+import { describe, describeCall, handOutOver, isHandOutOver, persist } from "./failures.ts";
 import { handsOff } from "./hand-off-handler.ts";
 import type { HandOut } from "./hand-out.ts";
 import { TurnFailed } from "./handler.ts";
@@ -83,7 +83,9 @@ export class SessionRun {
   /** Why the turn ended early or failed. */
   get why(): string | undefined {
     if (this.#signals.reason !== undefined) return this.#signals.message;
-    return this.#turn.failure === undefined ? undefined : toldOperator(this.#turn.failure.error);
+    const { failure } = this.#turn;
+    if (failure === undefined) return undefined;
+    return isHandOutOver(failure.error) ? handOutOver(this.work.id) : toldOperator(failure.error);
   }
 
   /** Resolves when the handler has returned, which may be after `run` when it ignores its signals. */
@@ -131,7 +133,7 @@ export class SessionRun {
       this.#item = await persist(() => this.#handOut.client.ackWork(ids, options), signal);
       return true;
     } catch (failure) {
-      const message = `Item ${this.work.id} was delivered, but could not be taken: ${describe(failure)}`;
+      const message = `Item ${this.work.id} was delivered, but could not be taken: ${describeCall(failure, this.work.id)}`;
       this.#report({ level: "warn", type: "delivery_dropped", message });
       return false;
     }
@@ -144,14 +146,21 @@ export class SessionRun {
     const holder = { workId: this.work.id, token: this.#handOut.token };
     this.#lease = this.#parts.keeper.hold(holder, terms, (news) => {
       this.#hear(news);
-      onFirst();
+      if (news.type !== "failing") onFirst();
     });
   }
 
   #hear(news: LeaseNews): void {
+    const { id } = this.work;
+    if (news.type === "failing") {
+      const message = `A heartbeat of item ${id} failed, and is tried again while its lease lasts, ${Math.round(news.leftMs / 1_000)} s: ${news.why}`;
+      this.#report({ level: "warn", type: "heartbeat_failed", message });
+      return;
+    }
     if (news.type === "lost") {
       if (news.takenOver && this.#turn.handOff()) return;
-      this.#signals.abort("lease_lost", `The lease of item ${this.work.id} is lost: ${news.why}.`, 0);
+      const message = news.isOver ? handOutOver(id) : `The lease of item ${id} is lost: ${news.why}.`;
+      this.#signals.abort("lease_lost", message, 0);
       this.#end.leaseLost();
       return;
     }
@@ -161,7 +170,7 @@ export class SessionRun {
     const startedAt = this.#item.started_at ?? (state === "active" ? lastHeartbeat : null);
     this.#item = { ...this.#item, state, started_at: startedAt, latest_heartbeat_at: lastHeartbeat };
     if (state !== "stopping") return;
-    const message = `Item ${this.work.id} was asked to stop.`;
+    const message = `Item ${id} was asked to stop.`;
     this.#signals.abort("stop_requested", message, this.#parts.graceSeconds * 1_000);
   }
 

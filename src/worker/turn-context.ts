@@ -1,7 +1,7 @@
 import type { CapstanClient } from "../client/client.ts";
 import type { Session, SessionEvent, Work } from "../contract/shapes.ts";
 import type { EventSender } from "./event-sender.ts";
-import { describe } from "./failures.ts";
+import { describeCall, handOutOver, isHandOutOver } from "./failures.ts";
 import type { AgentSnapshot, HandlerContext, NewSessionEvent, TurnSignal } from "./handler.ts";
 import { turnEnd } from "./input-events.ts";
 import { textEvent } from "./output-events.ts";
@@ -59,7 +59,12 @@ export class TurnContext implements HandlerContext {
       onTaken: () => this.#clock.start(),
       onIdle: (answeredThrough) => this.#wait(answeredThrough),
       onBusy: () => parts.onIdle(false),
-      onLost: (failure) => signals.abort("lease_lost", `The hand-out is over: ${failure.message}`, 0),
+      onLost: (failure) =>
+        signals.abort(
+          "lease_lost",
+          isHandOutOver(failure) ? handOutOver(parts.work.id) : `The hand-out is over: ${failure.message}`,
+          0,
+        ),
       onFailure: (failure) => this.#callFailed(failure),
     });
   }
@@ -102,7 +107,7 @@ export class TurnContext implements HandlerContext {
   }
 
   #callFailed(failure: unknown): void {
-    this.#parts.report({ level: "warn", type: "call_failed", message: describe(failure) });
+    this.#parts.report({ level: "warn", type: "call_failed", message: describeCall(failure, this.work.id) });
   }
 }
 

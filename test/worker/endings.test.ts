@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { type Handler, type HandlerContext, TurnAborted } from "../../src/worker/index.ts";
 import { eventually } from "../support/eventually.ts";
-import { runningWorker, type TestQueue, testQueue } from "./support/queue.ts";
+import { runningWorker, type TestQueue, type TestWorker, testQueue } from "./support/queue.ts";
 
 const aborted = (signal: AbortSignal) =>
   new Promise<void>((resolve) => {
@@ -28,6 +28,10 @@ async function started(queue: TestQueue, turns: readonly unknown[]) {
   const ids = { environment_id: queue.environmentId, work_id: item?.id as string };
   return { session, ids, item: () => queue.client.getWork(ids) };
 }
+
+/** What a worker says about the first event of a type. */
+const told = ({ events }: TestWorker, type: string): string | undefined =>
+  events.find((event) => event.type === type)?.message;
 
 test("a stop request reaches the handler, whose last words are taken; the item is confirmed as stopped", async () => {
   const queue = await testQueue();
@@ -85,6 +89,10 @@ test("a forced stop takes the lease: the handler is aborted, and nothing is writ
   await queue.client.stopWork({ ...ids, force: true });
   await eventually(() => expect(worker.status().ended.lost).toBe(1));
   expect(reasonOf(0)).toBe("lease_lost");
+  expect(told(worker, "session_finished")).toMatch(
+    /^Item work_\w+: lost after [\d.]+ s\. Item work_\w+ was stopped or given to somebody else; its hand-out is over\.$/,
+  );
+  expect(told(worker, "call_failed")).toMatch(/^Item work_\w+ was stopped or given to somebody else/);
   const types = (await queue.events(session.id)).map((event) => event.type);
   expect(types).toEqual(["user.message", "session.status_running", "session.status_idle"]);
 });
@@ -97,6 +105,7 @@ test("a deleted session ends the turn like a lost lease, and the worker goes on"
   await queue.client.deleteSession({ session_id: session.id });
   await eventually(() => expect(worker.status().ended.lost).toBe(1));
   expect(reasonOf(0)).toBe("lease_lost");
+  expect(told(worker, "session_finished")).toContain("was stopped or given to somebody else");
   expect(worker.status().mode).toBe("running");
 });
 

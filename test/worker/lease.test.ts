@@ -54,6 +54,7 @@ async function simulate(script: readonly Scripted[], random = 1, firstBeatWithin
 const lostReply = () => new ConnectionError("no answer", { maybeDelivered: true, code: "TIMEOUT" });
 const refused = (status: number, type = "x") => new ApiError(`status ${status}`, { status, type });
 const fine: Scripted = {};
+const dead = (failure: unknown, tries = 200): Scripted[] => Array.from({ length: tries }, () => ({ failure }));
 
 test("the first beat is sent at once and expects none before it; each later one expects the one before it", async () => {
   const { tries } = await simulate([fine, fine, fine]);
@@ -91,7 +92,7 @@ test("the end is reckoned from the first try of a beat, and a late answer is fol
   const slow: Scripted[] = Array.from({ length: 2 }, () => ({ afterMs: 10_000, failure: lostReply() }));
   const { tries, news } = await simulate([fine, ...slow, fine, fine]);
   const firstTryMs = tries[1]?.atMs as number;
-  expect(news[1]).toMatchObject({ endsAtMs: firstTryMs + TTL_MS });
+  expect(news[2]).toMatchObject({ endsAtMs: firstTryMs + TTL_MS });
   expect(tries[4]?.atMs).toBe(tries[3]?.atMs);
 });
 
@@ -99,11 +100,24 @@ test("without an answer the lease is given up exactly when it ends, and never a 
   const silence = Array.from({ length: 200 }, () => ({ afterMs: 60_000 }));
   const { tries, news, endedAtMs } = await simulate([fine, ...silence]);
   expect(endedAtMs).toBe(TTL_MS);
-  expect(news.at(-1)).toEqual({ type: "lost", why: "its time is over: no answer", takenOver: false });
+  expect(news.at(-1)).toEqual({ type: "lost", why: "its time is over: no answer", isOver: false, takenOver: false });
   expect(Math.max(...tries.map((tried) => tried.atMs))).toBeLessThan(TTL_MS);
   expect(Math.max(...tries.map((tried) => tried.atMs + tried.timeoutMs))).toBeLessThanOrEqual(TTL_MS);
   expect(tries.length).toBeGreaterThan(3);
   expect(tries.length).toBeLessThan(30);
+});
+
+test("a lost lease names the last failure before its time was over, not the try that its end cut short", async () => {
+  const nobody = new ConnectionError("Nobody listens there.", { maybeDelivered: false, code: "ECONNREFUSED" });
+  const { tries, news } = await simulate([{ afterMs: 0.3 }, { afterMs: 59_998.2, failure: nobody }, ...dead(nobody)]);
+  expect(news.at(-1)).toMatchObject({ type: "lost", why: "its time is over: Nobody listens there" });
+  expect(tries.every(({ timeoutMs }) => Number.isInteger(timeoutMs) && timeoutMs > 0)).toBe(true);
+});
+
+test("a stretch of failing beats is told once, when it begins", async () => {
+  const { news } = await simulate([fine, ...dead(lostReply(), 3), fine, ...dead(refused(503), 2), fine]);
+  expect(news.slice(0, 5).map((one) => one.type)).toEqual(["beat", "failing", "beat", "failing", "beat"]);
+  expect(news[1]).toMatchObject({ why: "no answer", leftMs: 40_000 });
 });
 
 test("a process that was suspended beyond the end of its lease gives it up without asking", async () => {
@@ -120,7 +134,7 @@ test("an answer that arrives after the end of the lease that it renewed saves no
 test.each([400, 401, 403, 404, 409, 412])("a beat that is answered with %i loses the lease at once", async (status) => {
   const { news, endedAtMs } = await simulate([fine, { failure: refused(status) }]);
   const why = `the server refused its heartbeat: status ${status}`;
-  expect(news.at(-1)).toEqual({ type: "lost", why, takenOver: status === 412 });
+  expect(news.at(-1)).toEqual({ type: "lost", why, isOver: status === 401, takenOver: status === 412 });
   expect(endedAtMs).toBeLessThan(TTL_MS / 2);
 });
 
@@ -151,7 +165,7 @@ test("a first beat that gets no answer is given up when the server has given up 
     1,
     8_000,
   );
-  expect(news).toEqual([{ type: "lost", why: "its time is over: no answer", takenOver: false }]);
+  expect(news.at(-1)).toEqual({ type: "lost", why: "its time is over: no answer", isOver: false, takenOver: false });
   expect(endedAtMs).toBe(8_000);
 });
 

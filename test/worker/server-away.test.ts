@@ -66,6 +66,36 @@ test("a worker survives a server that restarts while it polls and while it runs 
   expect(worker.status()).toMatchObject({ mode: "running", ended: { completed: 1, lost: 0 } });
 });
 
+test("a worker whose server goes away says so while its lease lasts, and once", async () => {
+  const server = await restartableServer();
+  const client = new CapstanClient({ baseUrl: server.url, token: ADMIN });
+  const { id: environmentId } = await client.createEnvironment({ name: "e", config: { type: "self_hosted" } });
+  const worker = await runningWorker(
+    { url: server.url, token: ADMIN, environmentId },
+    { ttlSeconds: 10, handler: ({ signal }) => new Promise<void>((resolve) => (signal.onabort = () => resolve())) },
+  );
+  const say = { type: "user.message", content: [{ type: "text", text: "hello" }] };
+  await client.createSession({ environment_id: environmentId, initial_events: [say] });
+  await eventually(() => expect(worker.status().sessions).toMatchObject([{ phase: "running" }]));
+  await server.stop();
+  await eventually(() => expect(worker.status().ended.lost).toBe(1), 20_000);
+  const told = worker.events.filter(({ type }) => type === "heartbeat_failed" || type === "session_finished");
+  expect(told).toMatchObject([
+    {
+      level: "warn",
+      message: expect.stringMatching(
+        /^A heartbeat of item work_\w+ failed, .* \d+ s: Cannot reach the server at \S+ \(/,
+      ),
+    },
+    {
+      level: "warn",
+      message: expect.stringMatching(
+        /is lost: its time is over: Cannot reach the server at \S+ \(ECONNREFUSED\).*[^.]\.$/,
+      ),
+    },
+  ]);
+}, 40_000);
+
 test("a worker ends with the server's own words when its token is refused", async () => {
   const queue = await testQueue();
   const worker = await runningWorker({ ...queue, token: "cpt_unknown" }, { handler: () => {} });
