@@ -22,13 +22,19 @@ export interface Turn {
   readonly message?: string | undefined;
 }
 
-/** Shows what the agent says as it comes, until the turn has ended. */
-export async function followTurn(io: Io, json: boolean, client: CapstanClient, turn: Turn): Promise<ExitName> {
+/** Shows what the agent says as it comes, until the turn has ended or the signal is aborted. */
+export async function followTurn(
+  io: Io,
+  json: boolean,
+  client: CapstanClient,
+  turn: Turn,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<ExitName> {
   let failed = false;
   const lonely = setTimeout(() => sayWhenLonely(io, client, turn.environmentId), LONELY_AFTER_MS);
   const from = { session_id: turn.sessionId, after_id: turn.after };
   try {
-    for await (const event of followEvents(io, client, from, new AbortController().signal)) {
+    for await (const event of followEvents(io, client, from, signal)) {
       showAnswer(io, json, event);
       if (event.type === "session.error") failed = true;
       if (event.type.startsWith("agent.")) clearTimeout(lonely);

@@ -318,6 +318,22 @@ describe("capstan run", () => {
     expect(stderr).toContain("The session was cancelled.");
   });
 
+  test.each([
+    ["SIGTERM", 143, "Asking the worker to stop.\n"],
+    ["SIGINT", 130, "Asking the worker to stop; Ctrl-C again leaves the session to itself.\n"],
+  ] as const)("ends on %s also when the server is away and cannot cancel the session", async (signal, exit, note) => {
+    const gone = await startTestServer();
+    const { id } = await gone.client.createEnvironment({ name: "q", config: { type: "self_hosted" } });
+    const run = startForTest(["run", "x", "--environment", id], { env: gone.env });
+    await run.find(/Session sess_\w+; Ctrl-C cancels it/);
+    await gone.stop();
+    run.child.kill(signal);
+    const { code, stderr } = await run.ended;
+    expect(code).toBe(exit);
+    expect(stderr).toContain(note);
+    expect(stderr).toContain("The session could not be cancelled, and is left to itself: Cannot reach the server");
+  });
+
   test("says so when no worker asks for work", async () => {
     const queue = await newQueue();
     const run = startForTest(["run", "x", "--environment", queue.environment], { env: server.env });
