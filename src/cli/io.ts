@@ -1,4 +1,6 @@
+import { writeSync } from "node:fs";
 import { allowsColour, type Environment } from "../config/environment.ts";
+import { EXIT_CODES } from "./exit-codes.ts";
 
 /** One of the two streams that people and programs read. */
 export interface Sink {
@@ -22,18 +24,18 @@ export interface Io {
 
 export function processIo(environment: Environment): Io {
   return {
-    out: sinkOf(process.stdout, environment),
-    err: sinkOf(process.stderr, environment),
+    out: sinkOf(process.stdout, "standard output", environment),
+    err: sinkOf(process.stderr, "standard error", environment),
     environment,
     now: Date.now,
   };
 }
 
-function sinkOf(stream: NodeJS.WriteStream, environment: Environment): Sink {
+function sinkOf(stream: NodeJS.WriteStream, name: string, environment: Environment): Sink {
   const isTerminal = stream.isTTY === true;
   // `capstan … | head` closes the pipe early, and a terminal is closed: that ends the output, and is no error.
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE" && !(isTerminal && error.code === "EIO")) throw error;
+    if (error.code !== "EPIPE" && !(isTerminal && error.code === "EIO")) endWithout(name, error);
   });
   return {
     write: (text) => void stream.write(text),
@@ -44,4 +46,16 @@ function sinkOf(stream: NodeJS.WriteStream, environment: Environment): Sink {
       return isTerminal && stream.columns > 0 ? stream.columns : undefined;
     },
   };
+}
+
+/** Nobody would read what comes after it, and whoever keeps the output must not take it for complete. */
+function endWithout(name: string, { code, message }: NodeJS.ErrnoException): never {
+  const reason = code === "ENOSPC" ? "no space is left on its device" : (code ?? message);
+  // Synchronously, and past the stream, which may be the one that fails.
+  try {
+    writeSync(process.stderr.fd, `error: The output cannot be written to ${name}: ${reason}.\n`);
+  } catch {
+    // Then the exit code has to say it alone.
+  }
+  process.exit(EXIT_CODES.failed.code);
 }

@@ -1,7 +1,8 @@
-import { writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ensureBuilt } from "../support/build.ts";
+import { ensureBuilt, ROOT } from "../support/build.ts";
 import {
   type CliOptions,
   folderForTest,
@@ -125,6 +126,14 @@ describe("lists", () => {
     const listing = startForTest(["session", "events", session, "--limit", "1000", "--json"], { env: server.env });
     listing.child.stdout?.once("data", () => listing.child.stdout?.destroy());
     expect(await listing.ended).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  test.skipIf(!existsSync("/dev/full"))("end with a sentence when the disk that they are written to is full", () => {
+    const line = `exec "${process.execPath}" "${join(ROOT, "dist", "cli", "main.js")}" session list --json > /dev/full`;
+    const { status, stderr } = spawnSync("sh", ["-c", line], { env: { PATH: process.env.PATH, ...server.env } });
+    const message = "The output cannot be written to standard output: no space is left on its device.";
+    expect(stderr.toString()).toBe(`error: ${message}\n`);
+    expect(status).toBe(1);
   });
 
   test("for people are a table with relative times, and a hint when there is nothing", async () => {
