@@ -80,12 +80,19 @@ function hintFor(error: ApiError, spec: AnyCommand | undefined): string | undefi
 /** A 403 that is not about the role is about what a worker token is bound to, or what it may send. */
 function whichToken(message: string, roles: readonly string[]): string {
   const aboutRole = message.startsWith("This needs a token of role");
-  const named = (aboutRole ? roles : roles.filter((role) => role !== "worker")).join(" or ");
+  const named = (aboutRole ? rolesNamed(message, roles) : roles.filter((role) => role !== "worker")).join(" or ");
   const bound = !aboutRole && roles.includes("worker") && message.includes("environment");
   const use = bound
     ? `a worker token of the environment that is meant, or one with the role ${named}`
     : `a token with the role ${named}`;
   return `Use ${use}; \`capstan doctor\` shows the role of the one in use.`;
+}
+
+/** Of the roles that a command can do with, those that also the call does that was refused: not every use makes each call. */
+function rolesNamed(message: string, roles: readonly string[]): readonly string[] {
+  const [needed = ""] = message.split(";");
+  const enough = roles.filter((role) => needed.includes(role));
+  return enough.length === 0 ? roles : enough;
 }
 
 /** The roles that a command names itself, or else those with which everything that it calls is allowed. */

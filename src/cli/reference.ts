@@ -44,7 +44,9 @@ function section(spec: AnyCommand): string {
     `\`\`\`sh\n${usage}\n\`\`\``,
     list([...argumentLines(spec), ...optionLines(spec)]),
     settingsLine(spec),
-    spec.calls === undefined ? "" : `Roles: ${rolesFor(spec).join(", ")}.`,
+    spec.calls === undefined
+      ? ""
+      : `Roles: ${rolesFor(spec).join(", ")}${spec.rolesNote === undefined ? "" : ` (${spec.rolesNote})`}.`,
     `Exit codes: ${exitsOf(spec)
       .map((name) => `${EXIT_CODES[name].code} ${name}`)
       .join(", ")}.`,

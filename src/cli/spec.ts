@@ -83,6 +83,8 @@ export interface CommandSpec<
   readonly calls?: readonly OperationName[];
   /** The roles, where they do not follow: not every use makes every call, or a call means less for one of its roles. */
   readonly roles?: readonly CallerRole[];
+  /** What not all of these roles may do with it. */
+  readonly rolesNote?: string;
   /** How it may end besides `ok`, `failed` and `usage`. */
   readonly exits?: readonly ExitName[];
   run(call: Call<Group, Options, Arguments>): Promise<ExitName>;

@@ -47,6 +47,15 @@ describe("every error says what to do next and has its own exit code:", () => {
     );
   });
 
+  test("a token that may do some of what the command does", async () => {
+    const { token } = await server.client.createToken({ name: "c", role: "client" });
+    const env = { ...server.env, CAPSTAN_TOKEN: token };
+    expect((await runCli(["ids", "session"], { env })).code).toBe(0);
+    const { code, stderr } = await runCli(["ids", "token"], { env });
+    expect(code).toBe(5);
+    expect(stderr).toContain("hint: Use a token with the role admin;");
+  });
+
   test("a server that is not there", async () => {
     const { code, stderr } = await runCli(["session", "list"], { env: { CAPSTAN_URL: NOWHERE, CAPSTAN_TOKEN: "x" } });
     expect(code).toBe(3);

@@ -19,10 +19,11 @@ export const ids = command({
   path: "ids",
   summary: "Print ids and what they name, one per line, for shells and scripts",
   details: `Prints the newest hundred things of a kind, a line each: the id, a tab, and what a person knows it by. Of work items it prints
-those that live. Shells complete ids with it. Tokens are shown to an admin only.`,
+those that live. Shells complete ids with it. The ids of tokens are for an admin only.`,
   group: "queue",
   calls: ["listSessions", "listEnvironments", "listAgents", "listWork", "listTokens"],
   roles: ["admin", "client"],
+  rolesNote: "of tokens: admin",
   arguments: {
     kind: { usage: "<kind>", summary: `Of what: ${KINDS.join(", ")}.`, schema: choice(KINDS) },
   },
