@@ -62,6 +62,10 @@ test("an update makes the next version of the newest one, or of the one that was
     version: 3,
     name: "b",
   });
+  for (const words of [[], ["--version", "3"], ["--file", fileWith({})]]) {
+    const nothing = await capstan(["agent", "update", id, ...words]);
+    expect(nothing).toMatchObject({ code: 2, stderr: expect.stringContaining("There is nothing to change") });
+  }
   const late = await capstan(["agent", "update", id, "--version", "2", "--name", "lost"]);
   expect(late).toMatchObject({ code: 7, stderr: expect.stringContaining("is at version 3, not 2") });
   expect(late.stderr).toContain("`capstan agent list` shows what there is.");

@@ -129,9 +129,15 @@ when another one came first; left out, the newest version is the one that is cha
   ],
   exits: CALL_EXITS,
   async run({ settings, options, arguments: { agent: id }, io }) {
-    const { client } = connect(settings);
     const fields = await fieldsOf(options);
     if (options.name !== undefined) fields.name = options.name;
+    if (Object.keys(fields).length === 0) {
+      throw new CommandError(
+        "usage",
+        "There is nothing to change: give at least one field, by an option or in --file.",
+      );
+    }
+    const { client } = connect(settings);
     const seen = options.version ?? (await client.getAgent({ agent_id: id })).version;
     const updated = await client.updateAgent({ ...fields, agent_id: id, version: seen });
     return showOne(io, options, updated, agentFields);
