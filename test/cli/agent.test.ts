@@ -89,10 +89,14 @@ test("sessions begin with an agent, in the version that is asked for, and are fo
   await json(["agent", "update", id, "--name", "b"]);
   const create = ["session", "create", "--environment", environment];
   expect(await json([...create, "--agent", id])).toMatchObject({ agent: { id, version: 2, name: "b" } });
+  const shown = await capstan([...create, "--agent", id]);
+  expect(shown.stdout).toMatch(new RegExp(`^agent +b \\(${id}, version 2\\)$`, "m"));
   const first = await json([...create, "--agent", `${id}@1`]);
   expect(first).toMatchObject({ agent: { id, version: 1, name: "a" } });
   const found = JSON.parse((await capstan(["session", "list", "--agent", id, "--json"])).stdout);
-  expect(found.data).toHaveLength(2);
+  expect(found.data).toHaveLength(3);
+  expect((await capstan(["session", "get", first.id])).stdout).toMatch(/^agent +a \(agent_\w+, version 1\)$/m);
+  expect((await capstan(create)).stdout).not.toMatch(/^agent /m);
   for (const wrong of ["agent_1", `${id}@0`, `${id}@x`, `${id}@1@2`]) {
     const refused = await capstan([...create, "--agent", wrong]);
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("--agent must be the id of an agent") });

@@ -45,11 +45,13 @@ export function sessionTable(io: Io, rows: readonly Session[]): string {
 }
 
 export function sessionFields(io: Io, one: Session): string {
+  const agent: readonly [string, string][] = one.agent === null ? [] : [["agent", agentText(one.agent)]];
   return renderFields(io.out, [
     ["id", one.id],
     ["status", state(io, one.status)],
     ["title", or(one.title, "–")],
     ["environment", one.environment_id],
+    ...agent,
     ["active", `${one.stats.active_seconds} s of ${one.stats.duration_seconds} s`],
     ["metadata", JSON.stringify(one.metadata)],
     ["created", stamp(io, one.created_at)],
@@ -57,6 +59,10 @@ export function sessionFields(io: Io, one: Session): string {
     ["archived", stamp(io, one.archived_at)],
   ]);
 }
+
+/** As a session keeps it: in the version that it began with. */
+const agentText = ({ id, version, name }: Readonly<Record<string, unknown>>): string =>
+  `${oneLine(String(name))} (${id}, version ${version})`;
 
 export function workTable(io: Io, rows: readonly Work[]): string {
   const ago = (time: string | null) => relativeTime(time, io.now());
