@@ -137,10 +137,16 @@ describe("lists", () => {
   });
 
   test("for people are a table with relative times, and a hint when there is nothing", async () => {
-    const id = await newEnvironment();
-    const empty = await capstan(["session", "list", "--environment", id]);
+    const alone = await startTestServer();
+    const empty = await runCli(["session", "list"], { env: alone.env });
+    await alone.stop();
     expect(empty).toMatchObject({ code: 0, stdout: "", stderr: expect.stringContaining("capstan run") });
-    await newSession(id, "visible");
+    const id = await newEnvironment();
+    const filtered = await capstan(["session", "list", "--environment", id]);
+    expect(filtered).toMatchObject({ code: 0, stdout: "", stderr: expect.stringMatching(/^No session is like that;/) });
+    const session = await newSession(id, "visible");
+    const beyond = await capstan(["session", "list", "--environment", id, "--page", session]);
+    expect(beyond).toMatchObject({ code: 0, stdout: "", stderr: `The list has nothing after ${session}.\n` });
     const { stdout } = await capstan(["session", "list", "--environment", id]);
     expect(stdout).toMatch(/^ID +STATUS +TITLE +CREATED +UPDATED\nsess_\w{32} +idle +visible +just now +just now\n$/);
   });

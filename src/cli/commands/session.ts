@@ -156,7 +156,11 @@ export const listSessions = command({
       include_archived: options.archived || undefined,
     };
     const list = await fetchList(options, (page) => client.listSessions({ ...page, ...filter }));
-    return showList(io, options, list, sessionTable, 'There is no such session. Start one: capstan run "Say hello"');
+    const isFiltered = options.status.length > 0 || options.environment !== undefined || options.agent !== undefined;
+    const emptyHint = isFiltered
+      ? "No session is like that; without the filters, `capstan session list` shows what there is."
+      : 'There is no session yet. Start one: capstan run "Say hello"';
+    return showList(io, options, list, sessionTable, emptyHint);
   },
 });
 

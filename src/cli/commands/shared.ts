@@ -132,16 +132,17 @@ export async function fetchList<T>(
   return list;
 }
 
-/** A list for programs or for people. */
+/** A list for programs or for people. `emptyHint` is about a list that is empty from its first record on. */
 export function showList<T>(
   io: Io,
-  options: { readonly json: boolean },
+  options: { readonly json: boolean; readonly page: string | undefined },
   list: List<T>,
   table: (io: Io, rows: readonly T[]) => string,
   emptyHint: string,
 ): ExitName {
   if (options.json) return showJson(io, list);
-  if (list.data.length === 0) io.err.write(`${emptyHint}\n`);
+  if (list.data.length === 0)
+    io.err.write(options.page === undefined ? `${emptyHint}\n` : `The list has nothing after ${options.page}.\n`);
   else io.out.write(table(io, list.data));
   if (list.next_page !== null)
     io.err.write(`${paint(io.err, "dim", `There are more: add --page ${list.next_page}`)}\n`);
