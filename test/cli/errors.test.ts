@@ -133,6 +133,9 @@ describe("every error says what to do next and has its own exit code:", () => {
     for (const [words, message] of [
       [["serve", "--prot", "1"], "Unknown option '--prot'."],
       [["session", "list", "--limit", "0"], '--limit must be a whole number from 1 to 10000, not "0".'],
+      [["session", "list", "--page", "sess_nope"], "--page must be the next_page of a list, sess_ followed by"],
+      [["work", "list", "--page", UNKNOWN_SESSION], "--page must be the next_page of a list, work_ followed by"],
+      [["session", "events", UNKNOWN_SESSION, "--type", "bogus"], "--type must be one event type, such as agent.mess"],
       [["session", "get"], "Missing required argument 'session'."],
       [["doctor", "now"], "Too many arguments"],
       [["env", "create", "x", "--metadata", "novalue"], '--metadata must be key=value, not "novalue".'],

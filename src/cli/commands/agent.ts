@@ -12,7 +12,7 @@ import {
   fetchList,
   idArgument,
   JSON_OPTION,
-  LIST_OPTIONS,
+  listOptions,
   METADATA_OPTION,
   metadataOf,
   readText,
@@ -168,7 +168,7 @@ export const listAgents = command({
   group: "client",
   calls: ["listAgents"],
   options: {
-    ...LIST_OPTIONS,
+    ...listOptions("agent"),
     ...ARCHIVED_OPTION,
   },
   examples: [{ command: "capstan agent list", does: "Each in its newest version" }],

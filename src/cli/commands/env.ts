@@ -13,7 +13,7 @@ import {
   fetchList,
   idArgument,
   JSON_OPTION,
-  LIST_OPTIONS,
+  listOptions,
   METADATA_OPTION,
   metadataOf,
   showList,
@@ -147,7 +147,7 @@ export const listEnvironments = command({
   group: "client",
   calls: ["listEnvironments"],
   options: {
-    ...LIST_OPTIONS,
+    ...listOptions("environment"),
     ...ARCHIVED_OPTION,
   },
   examples: [{ command: "capstan env list", does: "The newest 20" }],

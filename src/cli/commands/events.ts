@@ -1,8 +1,7 @@
+import { z } from "zod";
 import { BEFORE_ALL_EVENTS, type SessionEvent } from "../../client/index.ts";
-import { someText } from "../../config/schemas.ts";
-import { isId } from "../../core/ids.ts";
+import { eventKind } from "../../core/event-types.ts";
 import { connect } from "../connection.ts";
-import { CommandError } from "../exit-codes.ts";
 import { followEvents } from "../follow.ts";
 import type { Io } from "../io.ts";
 import { paint } from "../output/colour.ts";
@@ -10,7 +9,7 @@ import { oneLine } from "../output/printable.ts";
 import { eventTable, eventText } from "../output/views.ts";
 import { onStopSignals } from "../signals.ts";
 import { command } from "../spec.ts";
-import { CALL_EXITS, fetchList, idArgument, LIST_OPTIONS, showList } from "./shared.ts";
+import { CALL_EXITS, fetchList, idArgument, listOptions, showList } from "./shared.ts";
 
 export const sessionEvents = command({
   path: "session events",
@@ -21,12 +20,15 @@ session; with --json each event is then one line.`,
   calls: ["getSession", "listEvents", "streamEvents"],
   arguments: { session: idArgument("session", "session", "Its id.") },
   options: {
-    ...LIST_OPTIONS,
+    ...listOptions("event"),
     types: {
       kind: "values",
       flags: "--type <type>",
       summary: "Only events of this type, such as agent.message; may be repeated.",
-      schema: someText("an event type"),
+      schema: z
+        .string()
+        .refine((text) => eventKind(text) !== undefined)
+        .meta({ description: "one event type, such as agent.message or session.status_idle" }),
     },
     follow: { kind: "switch", flags: "--follow", summary: "Go on with what comes." },
   },
@@ -42,7 +44,7 @@ session; with --json each event is then one line.`,
       const list = await fetchList(options, (page) => client.listEvents({ session_id: session, types, ...page }));
       return showList(io, options, list, eventTable, "There is no such event.");
     }
-    const from = { session_id: session, after_id: afterOf(options.page) };
+    const from = { session_id: session, after_id: options.page ?? BEFORE_ALL_EVENTS };
     // Once followed, a server that cannot be reached is waited for; here it is an error.
     await client.getSession({ session_id: session });
     const stop = new AbortController();
@@ -58,11 +60,6 @@ session; with --json each event is then one line.`,
     return "ok";
   },
 });
-
-function afterOf(page: string = BEFORE_ALL_EVENTS): string {
-  if (isId("event", page)) return page;
-  throw new CommandError("usage", `--page must be the id of an event, not ${JSON.stringify(page)}.`);
-}
 
 function showEvent(io: Io, json: boolean, event: SessionEvent): void {
   if (json) io.out.write(`${JSON.stringify(event)}\n`);

@@ -12,7 +12,7 @@ import {
   fetchList,
   idArgument,
   JSON_OPTION,
-  LIST_OPTIONS,
+  listOptions,
   METADATA_OPTION,
   metadataOf,
   readText,
@@ -121,7 +121,7 @@ export const listSessions = command({
   group: "client",
   calls: ["listSessions"],
   options: {
-    ...LIST_OPTIONS,
+    ...listOptions("session"),
     status: {
       kind: "values",
       flags: "--status <status>",

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { SettingsFor } from "../../config/resolve.ts";
-import { choice, someText, wholeNumber } from "../../config/schemas.ts";
+import { choice, wholeNumber } from "../../config/schemas.ts";
 import { LIMITS } from "../../contract/limits.ts";
 import type { List } from "../../contract/shapes.ts";
 import { ID_PREFIXES, type IdKind, isId } from "../../core/ids.ts";
@@ -27,22 +27,26 @@ export const JSON_OPTION = {
 /** Most records that one call of a list command fetches; `--page` goes on from there. */
 const LIST_MAX = 10_000;
 
-export const LIST_OPTIONS = {
+/** @param kind of the records that are listed */
+export const listOptions = (kind: IdKind) => ({
   ...JSON_OPTION,
   limit: {
-    kind: "value",
+    kind: "value" as const,
     flags: "--limit <count>",
     summary: `Records to show, 1 to ${LIST_MAX}; default ${LIMITS.page.default}.`,
     schema: wholeNumber(1, LIST_MAX),
     default: String(LIMITS.page.default),
   },
   page: {
-    kind: "value",
+    kind: "value" as const,
     flags: "--page <id>",
     summary: "Go on after this record, the `next_page` of the list before.",
-    schema: someText("the next_page of a list"),
+    schema: z
+      .string()
+      .refine((text) => isId(kind, text))
+      .meta({ description: `the next_page of a list, ${ID_PREFIXES[kind]} followed by 32 hex digits` }),
   },
-} as const;
+});
 
 /** Of a list whose records can be archived. */
 export const ARCHIVED_OPTION = {

@@ -7,7 +7,7 @@ import { relativeTime } from "../output/time.ts";
 import { tokenTable } from "../output/views.ts";
 import { command } from "../spec.ts";
 import { aboutOne } from "./about-one.ts";
-import { CALL_EXITS, fetchList, JSON_OPTION, LIST_OPTIONS, roleChoice, showList, showOne } from "./shared.ts";
+import { CALL_EXITS, fetchList, JSON_OPTION, listOptions, roleChoice, showList, showOne } from "./shared.ts";
 
 export const createToken = command({
   path: "token create",
@@ -70,7 +70,7 @@ export const listTokens = command({
   summary: "List tokens, newest first, without their secrets",
   group: "client",
   calls: ["listTokens"],
-  options: LIST_OPTIONS,
+  options: listOptions("token"),
   examples: [{ command: "capstan token list", does: "Who may do what, and who was here when" }],
   exits: CALL_EXITS,
   async run({ settings, options, io }) {

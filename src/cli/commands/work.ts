@@ -9,7 +9,7 @@ import {
   fetchList,
   idArgument,
   JSON_OPTION,
-  LIST_OPTIONS,
+  listOptions,
   showList,
   showOne,
 } from "./shared.ts";
@@ -22,7 +22,7 @@ export const listWork = command({
   group: "queue",
   calls: ["listWork"],
   options: {
-    ...LIST_OPTIONS,
+    ...listOptions("work"),
     state: {
       kind: "value",
       flags: "--state <state>",
