@@ -103,6 +103,20 @@ export async function* exportLines(from: StoreArchive): AsyncGenerator<string> {
 }
 
 /**
+ * Looks at the first line only.
+ *
+ * @param name how to call the file in a message
+ * @throws StoreRefused when these are no lines of an export that this program reads
+ */
+export async function checkExport(lines: AsyncIterable<string>, name: string): Promise<void> {
+  for await (const line of lines) {
+    readHeader(line, name);
+    return;
+  }
+  readHeader(undefined, name);
+}
+
+/**
  * Puts an export into an empty store, all of it or nothing, and counts both.
  *
  * @throws StoreRefused when the store is not empty, or the lines are not a whole export
@@ -119,9 +133,12 @@ export async function importLines(lines: AsyncIterable<string>, into: StoreArchi
   };
   for await (const line of lines) {
     number += 1;
+    if (number === 1) {
+      readHeader(line);
+      continue;
+    }
     const parsed = parse(line, number);
-    if (number === 1) readHeader(parsed);
-    else if (Array.isArray(parsed)) {
+    if (Array.isArray(parsed)) {
       const [name, row] = readRow(parsed, number);
       if (name !== table || chunk.isFullFor(line.length)) await flush();
       table = name;
@@ -158,11 +175,20 @@ function parse(line: string, number: number): unknown {
   }
 }
 
-function readHeader(parsed: unknown): void {
-  const { format, version } = (parsed ?? {}) as Partial<Header>;
-  if (format !== FORMAT) throw new StoreRefused("This is not an export of Capstan.");
+function readHeader(line: string | undefined, name = "This"): void {
+  const { format, version } = headerOf(line);
+  if (format !== FORMAT) throw new StoreRefused(`${name} is not an export of Capstan.`);
   if (version !== VERSION)
     throw new StoreRefused(`This export has format ${version}, and this program reads ${VERSION}.`);
+}
+
+/** Whatever a first line can be read as. Any file may be meant by mistake. */
+function headerOf(line = ""): Partial<Header> {
+  try {
+    return (JSON.parse(line) ?? {}) as Partial<Header>;
+  } catch {
+    return {};
+  }
 }
 
 function readRow([name, ...values]: unknown[], number: number): [ArchivedTable, Row] {

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { openPostgresStore } from "../../src/storage/postgres/store.ts";
@@ -58,18 +58,36 @@ test("an export overwrites nothing, and needs a store", async () => {
   expect(nowhere.stderr).toContain("holds no database.");
 });
 
-test("a file that cannot be read is named", async () => {
-  const dataDir = folderForTest();
-  const { code, stderr } = await runCli(["import", join(dataDir, "nothing"), "--data-dir", dataDir]);
-  expect(code).toBe(2);
-  expect(stderr).toContain("nothing cannot be opened (ENOENT).");
+test("a file that cannot be read, or is no export, is named, and no store is made for it", async () => {
+  const folder = folderForTest();
+  writeFileSync(join(folder, "README.md"), "# No export\n");
+  writeFileSync(join(folder, "empty"), "");
+  const dataDir = join(folder, "new");
+  for (const [file, exit, sentence] of [
+    ["nothing", 2, "nothing cannot be opened (ENOENT)."],
+    [".", 2, "is not a file."],
+    ["README.md", 1, "README.md is not an export of Capstan.\n"],
+    ["empty", 1, "empty is not an export of Capstan.\n"],
+  ] as const) {
+    const { code, stderr } = await runCli(["import", join(folder, file), "--data-dir", dataDir]);
+    expect(stderr).toContain(sentence);
+    expect(code).toBe(exit);
+  }
+  expect(existsSync(dataDir)).toBe(false);
 });
 
 test("a database URL without the password that the server wants is told in one sentence by every command", async () => {
   const { url } = await emptyDatabase();
-  const file = join(folderForTest(), "capstan.jsonl");
+  const folder = folderForTest();
+  const begun = join(folder, "begun.jsonl");
+  writeFileSync(begun, '{"format":"capstan-export","version":1}\n');
   const env = { CAPSTAN_DATABASE_URL: Object.assign(new URL(url), { password: "" }).href };
-  for (const words of [["serve", "--port", "0"], ["migrate"], ["export", file], ["import", file]]) {
+  for (const words of [
+    ["serve", "--port", "0"],
+    ["migrate"],
+    ["export", join(folder, "new.jsonl")],
+    ["import", begun],
+  ]) {
     const { code, stderr } = await runCli(words, { env });
     expect(code).toBe(1);
     expect(stderr).toMatch(/^error: PostgreSQL at \S+ wants a password of user \w+ for database \w+, and .*\.\n$/);

@@ -74,7 +74,9 @@ ${WHERE} Afterwards both are counted.`,
     { command: "capstan import capstan.jsonl", does: "Into PostgreSQL, when CAPSTAN_DATABASE_URL names a database" },
   ],
   async run({ settings, arguments: { file }, io }) {
-    const { importLines } = await import("../../storage/transfer.ts");
+    const { checkExport, importLines } = await import("../../storage/transfer.ts");
+    // Before a store is opened, which makes one where there is none.
+    await explaining(() => checkExport(linesOf(file), file));
     await withArchive(settings, "any", async (archive) => {
       const counts = await importLines(linesOf(file), archive);
       tell(io, `Read from ${file}`, counts);
