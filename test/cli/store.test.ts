@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { openPostgresStore } from "../../src/storage/postgres/store.ts";
@@ -74,6 +74,19 @@ test("a file that cannot be read, or is no export, is named, and no store is mad
     expect(code).toBe(exit);
   }
   expect(existsSync(dataDir)).toBe(false);
+});
+
+test("a dash is no file, neither to write to nor to read from", async () => {
+  const cwd = folderForTest();
+  for (const words of [
+    ["export", "-"],
+    ["import", "-"],
+  ]) {
+    const { code, stderr } = await runCli([...words, "--data-dir", await storeWithOneEnvironment()], { cwd });
+    expect(code).toBe(2);
+    expect(stderr).toContain("neither standard output nor standard input");
+  }
+  expect(readdirSync(cwd)).toEqual([]);
 });
 
 test("a database URL without the password that the server wants is told in one sentence by every command", async () => {

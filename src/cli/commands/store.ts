@@ -43,11 +43,13 @@ export const exportStore = command({
   summary: "Write everything in the store into a file",
   details: `Writes everything in the store into a new file, as lines of JSON, which import reads. ${WHERE}
 The embedded database must not be in use; a PostgreSQL database may, and the file holds what was there at the beginning.
-The file holds the hashes of tokens and all that users have sent: keep it as you keep the database.`,
+The file holds the key of the Work-Tokens as it is, the hashes of all other tokens, and all that users have sent: keep it as secret
+as the database. It is always a file, which is made for its owner alone, and never standard output.`,
   group: "store",
   arguments: { file: fileArgument("The file to make.") },
   examples: [{ command: "capstan export capstan.jsonl", does: "Before moving to PostgreSQL" }],
   async run({ settings, arguments: { file }, io }) {
+    refuseDash(file);
     const { exportLines } = await import("../../storage/transfer.ts");
     await withArchive(settings, "existing", async (archive) => {
       const target = await open(file, "wx", 0o600).catch((error) => Promise.reject(fileError(error, file)));
@@ -67,13 +69,14 @@ export const importStore = command({
   path: "import",
   summary: "Read everything that export wrote into an empty store",
   details: `Reads a file that export wrote into a store that holds nothing yet: all of it or, when something is wrong, nothing.
-${WHERE} Afterwards both are counted.`,
+${WHERE} Afterwards both are counted. It is always a file, and never standard input, since it is read more than once.`,
   group: "store",
   arguments: { file: fileArgument("The file that export wrote.") },
   examples: [
     { command: "capstan import capstan.jsonl", does: "Into PostgreSQL, when CAPSTAN_DATABASE_URL names a database" },
   ],
   async run({ settings, arguments: { file }, io }) {
+    refuseDash(file);
     const { checkExport, importLines } = await import("../../storage/transfer.ts");
     // Before a store is opened, which makes one where there is none.
     await explaining(() => checkExport(linesOf(file), file));
@@ -111,6 +114,12 @@ async function explaining<T>(act: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw error instanceof StoreRefused ? new CommandError("failed", error.message) : error;
   }
+}
+
+function refuseDash(file: string): void {
+  if (file !== "-") return;
+  const message = "An export is a file, and neither standard output nor standard input: - is none.";
+  throw new CommandError("usage", message, "Name a file, such as capstan.jsonl; one that is called - is written ./-");
 }
 
 function fileError(error: NodeJS.ErrnoException, file: string): unknown {
