@@ -19,7 +19,11 @@ export const startDeadline = (now: Micros, policy: QueuePolicy): Micros => now +
 export const drainLimit = (stopRequestedAt: Micros, policy: QueuePolicy): Micros =>
   stopRequestedAt + secondsToMicros(policy.drainSeconds);
 
-/** Until when a heartbeat extends the lease, and how many seconds that is (0: not extended, the drain limit is over). */
+/**
+ * Until when a heartbeat extends the lease, and how many seconds that is. Where the drain limit cuts it they are rounded
+ * down, so that a worker never believes in its lease for longer than it lasts. 0: not extended, because the limit is over
+ * or less than a second away.
+ */
 export function extendedLease(
   item: WorkRecord,
   now: Micros,
@@ -30,8 +34,8 @@ export function extendedLease(
   if (item.stopRequestedAt === null) return { deadlineAt: wanted, ttlSeconds };
   const limit = drainLimit(item.stopRequestedAt, policy);
   if (limit >= wanted) return { deadlineAt: wanted, ttlSeconds };
-  if (limit <= now) return { deadlineAt: item.deadlineAt ?? limit, ttlSeconds: 0 };
-  return { deadlineAt: limit, ttlSeconds: Math.ceil((limit - now) / secondsToMicros(1)) };
+  const left = Math.max(0, Math.floor((limit - now) / secondsToMicros(1)));
+  return { deadlineAt: left > 0 ? limit : (item.deadlineAt ?? limit), ttlSeconds: left };
 }
 
 /** Whether a poll with this window may hand the item out now. The order among several is by id. */
