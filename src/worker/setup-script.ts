@@ -104,8 +104,9 @@ async function runScript(file: string, parts: SetupParts, signal: AbortSignal): 
   // The file took its time to be written.
   if (signal.aborted) kill();
   try {
-    const tails = Promise.all([readTail(group.stdout, cut.signal), readTail(group.stderr, cut.signal)]);
+    const tails = Promise.all([group.stdout, group.stderr].map((pipe) => readTail(pipe, cut.signal, signal)));
     const exit = await group.exited;
+    clearTimeout(timer);
     // Services that the script leaves running on purpose may hold its pipes open.
     cut.abort();
     const [stdoutTail, stderrTail] = await tails;

@@ -1,4 +1,3 @@
-import type { Readable } from "node:stream";
 import { wait } from "../client/wait.ts";
 import type { HandlerContext, NewSessionEvent } from "./handler.ts";
 import { LineSplitter } from "./output-lines.ts";
@@ -56,7 +55,7 @@ export async function runTurnCommand(
   turn.signal.addEventListener("abort", terminate);
   turn.forced.addEventListener("abort", kill);
   try {
-    return await converse(group, conversation, turn.send);
+    return await converse(group, conversation, turn);
   } finally {
     turn.signal.removeEventListener("abort", terminate);
     turn.forced.removeEventListener("abort", kill);
@@ -77,7 +76,7 @@ export const handOutVariables = ({ work, workToken, client }: Pick<Turn, "work" 
 async function converse(
   group: ProcessGroup,
   conversation: Conversation,
-  send: HandlerContext["send"],
+  { send, forced }: Pick<Turn, "send" | "forced">,
 ): Promise<CommandExit> {
   const queue = new OutputQueue(send);
   const cut = new AbortController();
@@ -96,8 +95,9 @@ async function converse(
   group.stdin.on("error", () => {});
   group.stdin.end(conversation.stdin);
   try {
-    const output = queueOutput(group.stdout, cut.signal, conversation, queue);
-    const [exit, stderrTail] = await Promise.all([exited, readTail(group.stderr, cut.signal), output]);
+    // Once it is forced, the turn can send nothing more.
+    const output = queueOutput(readPipe(group.stdout, cut.signal, forced), conversation, queue);
+    const [exit, stderrTail] = await Promise.all([exited, readTail(group.stderr, cut.signal, forced), output]);
     await queue.flush();
     return { ...exit, stderrTail };
   } finally {
@@ -106,12 +106,12 @@ async function converse(
   }
 }
 
-async function queueOutput(stdout: Readable, cut: AbortSignal, conversation: Conversation, queue: OutputQueue) {
+async function queueOutput(chunks: AsyncIterable<Buffer>, conversation: Conversation, queue: OutputQueue) {
   const splitter = new LineSplitter();
   const pushAll = async (lines: Iterable<string>) => {
     for (const line of lines) for (const event of conversation.events(line)) await queue.push(event, line);
   };
-  for await (const chunk of readPipe(stdout, cut)) await pushAll(splitter.push(chunk));
+  for await (const chunk of chunks) await pushAll(splitter.push(chunk));
   await pushAll(splitter.end());
   for (const event of conversation.end?.() ?? []) await queue.push(event, JSON.stringify(event));
 }

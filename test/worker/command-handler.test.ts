@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createCommandHandler } from "../../src/worker/index.ts";
 import { eventually } from "../support/eventually.ts";
-import { node, processIsGone, sh, turnOf } from "./support/command.ts";
+import { node, processIsGone, STRAY_WRITER, sh, turnOf } from "./support/command.ts";
 import { runningWorker, temporaryFolder, testQueue } from "./support/queue.ts";
 
 test("the command reads the turn as JSON, and each line that it writes becomes a message", async () => {
@@ -132,6 +132,29 @@ test("a child that left the command's group and holds the pipes does not hang th
   );
   expect(errors).toEqual([]);
   process.kill(Number(replies[0]), "SIGKILL");
+});
+
+test("nor does one that goes on writing into them", async () => {
+  const { replies, errors } = await turnOf(sh(`${STRAY_WRITER}; exit 0`));
+  expect(new Set(replies)).toEqual(new Set(["x"]));
+  expect(errors).toEqual([]);
+});
+
+test("nor can that one hold a turn that is forced to end", async () => {
+  const queue = await testQueue();
+  const worker = await runningWorker(queue, {
+    ttlSeconds: 10,
+    graceSeconds: 0.2,
+    handler: createCommandHandler({
+      command: sh(`trap '' TERM; { ${STRAY_WRITER}; } >&2; echo started; while :; do sleep 600; done`),
+      env: { PATH: process.env.PATH },
+    }),
+  });
+  const { id } = await queue.newSession("hello");
+  await eventually(async () => expect(await queue.replies(id)).toEqual(["started"]));
+  await queue.client.cancelSession({ session_id: id });
+  expect(await queue.untilIdle(id)).toBe("cancelled");
+  expect(worker.events.map((event) => event.type)).not.toContain("handler_stuck");
 });
 
 test("a background process that holds no pipe is ended with the turn", async () => {

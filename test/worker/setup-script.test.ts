@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { faultyProxy } from "../support/proxy.ts";
+import { STRAY_WRITER } from "./support/command.ts";
 import { runningWorker, temporaryFolder, testQueue } from "./support/queue.ts";
 
 const env = { PATH: process.env.PATH, CAPSTAN_TOKEN: "secret" };
@@ -103,6 +104,22 @@ test("a service that the setup script starts lives on", async () => {
   const pid = Number(await readFile(join(workspaceRoot, "service"), "utf8"));
   expect(process.kill(pid, 0)).toBe(true);
   process.kill(pid, "SIGKILL");
+});
+
+test("a service that goes on writing into the script's pipes holds neither the setup nor its time limit", async () => {
+  const queue = await testQueue({ config: { setup_script: STRAY_WRITER } });
+  const session = await queue.newSession("hello");
+  const worker = await runningWorker(queue, { setup: { env }, handler: () => {} });
+  expect(await queue.untilIdle(session.id)).toBe("end_turn");
+  await worker.drain();
+  await queue.client.updateEnvironment({
+    environment_id: queue.environmentId,
+    config: { type: "self_hosted", setup_script: `${STRAY_WRITER}; sleep 600` },
+  });
+  const slow = await runningWorker(queue, { setup: { env, timeoutSeconds: 1 }, handler: () => {} });
+  await eventually(() =>
+    expect(slow.events.map((event) => event.message).join()).toContain("The setup script took longer than 1 s: x"),
+  );
 });
 
 test("without the wish for it, a setup script is not run", async () => {

@@ -42,15 +42,17 @@ export async function runBounded(
   const timer = setTimeout(() => {
     timedOut = true;
     kill();
+    cut.abort();
   }, bounds.timeoutMs);
   signal.addEventListener("abort", kill);
   const kept = new HeadAndTail(bounds.maxBytes);
   const keep = async (pipe: typeof group.stdout) => {
-    for await (const chunk of readPipe(pipe, cut.signal)) kept.push(chunk);
+    for await (const chunk of readPipe(pipe, cut.signal, signal)) kept.push(chunk);
   };
   try {
     const reading = Promise.all([keep(group.stdout), keep(group.stderr)]);
     const exit = await group.exited;
+    clearTimeout(timer);
     kill();
     const late = new AbortController();
     wait(PIPE_GRACE_MS, late.signal).then(

@@ -2,6 +2,9 @@ import { type CommandHandlerOptions, createCommandHandler } from "../../../src/w
 import { runningWorker, type TestQueue, type TestWorker, temporaryFolder, testQueue } from "./queue.ts";
 
 export const sh = (script: string) => ["sh", "-c", script];
+/** For a shell: somebody who has left its group, and writes into its pipes until they break. */
+export const STRAY_WRITER =
+  "setsid sh -c 'echo $$ > stray; while :; do echo x; sleep 0.05; done' & until [ -s stray ]; do sleep 0.01; done";
 export const node = (script: string) => [process.execPath, "-e", script];
 
 /** What a worker's own variables may hold, and its command must never see. */

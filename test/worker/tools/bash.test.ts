@@ -1,12 +1,12 @@
 import { randomInt } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { TurnAborted } from "../../../src/worker/index.ts";
 import { probeProtections } from "../../../src/worker/sandbox/protections.ts";
 import { eventually } from "../../support/eventually.ts";
-import { processIsGone } from "../support/command.ts";
+import { processIsGone, STRAY_WRITER } from "../support/command.ts";
 import { temporaryFolder } from "../support/queue.ts";
 import { toolsForTest } from "./support.ts";
 
@@ -59,6 +59,19 @@ test("what a command leaves in the background is killed with its end, and does n
   ).toBe("done\n");
   process.kill(Number(readFileSync(join(workspace, "pid"), "utf8").split("\n")[0]), "SIGKILL");
 });
+
+test("somebody who left the command's group and goes on writing holds neither an answer, nor a time limit, nor an abort", async () => {
+  const abort = new AbortController();
+  const { use, tools, workspace } = await toolsForTest({ signal: abort.signal });
+  expect(await use("bash", { command: STRAY_WRITER })).toMatch(/^(x\n)+$/);
+  const held = `rm stray; ${STRAY_WRITER}; sleep 600`;
+  expect(await use("bash", { command: held, timeout_seconds: 1 })).toMatch(/^error: (x\n)+\n\[killed after 1 s]$/);
+  rmSync(join(workspace, "stray"));
+  const running = tools.run("bash", { command: `${STRAY_WRITER}; sleep 600` });
+  await eventually(() => expect(readFileSync(join(workspace, "stray"), "utf8")).toMatch(/\d\n/));
+  abort.abort(new TurnAborted("stop_requested", "Somebody asked."));
+  await expect(running).rejects.toMatchObject({ reason: "stop_requested" });
+}, 15_000);
 
 test("an aborted signal kills the process group and is what the caller gets", async () => {
   const abort = new AbortController();
