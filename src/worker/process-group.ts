@@ -16,7 +16,10 @@ export interface ProcessGroup {
   readonly stderr: Readable;
   /** How the command itself ended; its children may live on. Rejects with {@link CommandNotStarted}. */
   readonly exited: Promise<Exit>;
-  /** Sends the signal to every process of the group, also when the command itself has ended. */
+  /**
+   * Sends the signal to every process of the group, also when the command itself has ended. A SIGKILL after that is the last
+   * one: whatever comes later reaches nobody.
+   */
   kill(signal: NodeJS.Signals): void;
 }
 
@@ -40,8 +43,8 @@ export interface GroupOptions {
 /** Starts a command without a shell. @param command the program and its arguments */
 export function startGroup(command: readonly string[], options: GroupOptions): ProcessGroup {
   const child = spawnGroup(command, options, ["pipe", "pipe", "pipe"]) as ChildProcessWithoutNullStreams;
-  const { pid, stdin, stdout, stderr } = child;
-  return { stdin, stdout, stderr, exited: exitOf(command, child), kill: (signal) => killGroup(pid, signal) };
+  const { stdin, stdout, stderr } = child;
+  return { stdin, stdout, stderr, exited: exitOf(command, child), kill: groupKiller(child) };
 }
 
 /** Starts a command that has nothing to read, and whose output goes where the errors of this process go. */
@@ -51,7 +54,7 @@ export function startSilentGroup(
 ): Pick<ProcessGroup, "exited" | "kill"> {
   // No pipe to this process: what the command starts may outlive it, and must not die of writing to nobody.
   const child = spawnGroup(command, options, ["ignore", STANDARD_ERROR, STANDARD_ERROR]);
-  return { exited: exitOf(command, child), kill: (signal) => killGroup(child.pid, signal) };
+  return { exited: exitOf(command, child), kill: groupKiller(child) };
 }
 
 const STANDARD_ERROR = 2;
@@ -76,15 +79,31 @@ function exitOf([program = ""]: readonly string[], child: ChildProcess): Promise
   return exited;
 }
 
-function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
-  if (pid === undefined) return;
+/** Whether the child itself has ended, in whatever way. */
+export const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null;
+
+/** Signals the group that a detached child leads, for as long as its number cannot be anybody else's. */
+export function groupKiller(child: ChildProcess): ProcessGroup["kill"] {
+  // When the child was waited for and the last one of its group is gone, the system may give the number away.
+  let over = false;
+  return (signal) => {
+    if (over || child.pid === undefined) return;
+    const isLast = signal === "SIGKILL" && hasEnded(child);
+    over = !signalGroup(child.pid, signal) || isLast;
+  };
+}
+
+/** @returns false when the whole group has ended */
+function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
   try {
     process.kill(-pid, signal);
   } catch (failure) {
-    // ESRCH: the whole group has ended. EPERM: what is left of it runs as another user, beyond our reach.
     const { code } = failure as NodeJS.ErrnoException;
-    if (code !== "ESRCH" && code !== "EPERM") throw failure;
+    if (code === "ESRCH") return false;
+    // EPERM: what is left of it runs as another user, beyond our reach.
+    if (code !== "EPERM") throw failure;
   }
+  return true;
 }
 
 /**

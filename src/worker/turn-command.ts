@@ -59,7 +59,7 @@ export async function runTurnCommand(
   } finally {
     turn.signal.removeEventListener("abort", terminate);
     turn.forced.removeEventListener("abort", kill);
-    // Whatever the command left behind must not go on writing into a workspace whose turn is over.
+    // When the turn failed beside its command, that still runs.
     kill();
   }
 }
@@ -98,6 +98,9 @@ async function converse(
     // Once it is forced, the turn can send nothing more.
     const output = queueOutput(readPipe(group.stdout, cut.signal, forced), conversation, queue);
     const [exit, stderrTail] = await Promise.all([exited, readTail(group.stderr, cut.signal, forced), output]);
+    // Whatever the command left behind must not go on writing into a workspace whose turn is over. Now, because the server
+    // may take its time for the output, and by then the group's number could be somebody else's.
+    group.kill("SIGKILL");
     await queue.flush();
     return { ...exit, stderrTail };
   } finally {

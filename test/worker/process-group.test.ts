@@ -1,0 +1,68 @@
+import { once } from "node:events";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { type HandlerContext, type NewSessionEvent, textOf } from "../../src/worker/index.ts";
+import { textEvent } from "../../src/worker/output-events.ts";
+import { startGroup } from "../../src/worker/process-group.ts";
+import { runTurnCommand } from "../../src/worker/turn-command.ts";
+import { eventually } from "../support/eventually.ts";
+import { processIsGone, sh } from "./support/command.ts";
+import { temporaryFolder } from "./support/queue.ts";
+
+const env = { PATH: process.env.PATH };
+
+/** The groups that were signalled since the test began, and how. */
+function signalled() {
+  const kill = vi.spyOn(process, "kill");
+  onTestFinished(() => kill.mockRestore());
+  return () => kill.mock.calls.filter(([pid]) => pid < 0);
+}
+
+test("a group of which nobody is left is not signalled again: its number may be somebody else's", async () => {
+  const signals = signalled();
+  const group = startGroup(sh("exit 0"), { cwd: "/", env });
+  await group.exited;
+  group.kill("SIGTERM");
+  expect(signals()).toHaveLength(1);
+  group.kill("SIGTERM");
+  group.kill("SIGKILL");
+  expect(signals()).toHaveLength(1);
+});
+
+test("a group whose command has ended is killed once and for all", async () => {
+  const signals = signalled();
+  const group = startGroup(sh("sleep 600 & echo $!"), { cwd: "/", env });
+  const [child] = (await once(group.stdout, "data")) as [Buffer];
+  await group.exited;
+  for (const signal of ["SIGKILL", "SIGKILL", "SIGTERM"] as const) group.kill(signal);
+  expect(signals()).toEqual([[expect.any(Number), "SIGKILL"]]);
+  await eventually(() => processIsGone(Number(child)));
+});
+
+test("a turn kills what its command left behind without waiting for the server, and touches that group no more", async () => {
+  const signals = signalled();
+  const signal = new AbortController();
+  const forced = new AbortController();
+  const sent: NewSessionEvent[] = [];
+  let answer = () => {};
+  const turn = {
+    ...{ work: { data: {} }, client: {}, workspace: await temporaryFolder() },
+    ...{ signal: signal.signal, forced: forced.signal },
+    send: (events: readonly NewSessionEvent[]) => {
+      sent.push(...events);
+      return new Promise<void>((resolve) => (answer = resolve));
+    },
+  } as unknown as HandlerContext;
+  const conversation = { stdin: "", events: (line: string) => [textEvent(line)] };
+  const running = runTurnCommand(turn, { command: sh("sleep 600 >/dev/null 2>&1 & echo $!"), env }, conversation);
+  const child = await eventually(() => {
+    if (sent[0] === undefined) throw new Error("nothing sent yet");
+    return Number(textOf(sent[0]));
+  });
+  await eventually(() => processIsGone(child));
+  const before = signals();
+  signal.abort();
+  forced.abort();
+  answer();
+  expect(await running).toMatchObject({ code: 0 });
+  expect(signals()).toEqual(before);
+});
