@@ -1,5 +1,5 @@
 import { type ChildProcess, type ChildProcessWithoutNullStreams, type StdioOptions, spawn } from "node:child_process";
-import type { Readable, Writable } from "node:stream";
+import { PassThrough, Readable, type Writable } from "node:stream";
 import { describe } from "./failures.ts";
 import { TurnFailed } from "./handler.ts";
 
@@ -23,13 +23,18 @@ export interface ProcessGroup {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** A program that is not there, may not be run, or got more than the system can pass to it. */
+/** What to do about it, where it is not the program. */
+const ADVICE: Readonly<Record<string, string>> = {
+  E2BIG: "its arguments and variables are more than the system passes on, so make them shorter",
+  EMFILE: "the worker has too many files open: let it run fewer sessions at once, or raise its limit (ulimit -n)",
+  ENFILE: "this machine has too many files open",
+};
+
+/** A program that is not there, may not be run, or got more than the system can pass to it; or no room for one more. */
 export class CommandNotStarted extends TurnFailed {
   constructor(program: string, cause: unknown) {
-    super(
-      "command_failed",
-      `The command ${program} cannot be started (${describe(cause)}): check its path and its permissions.`,
-    );
+    const advice = ADVICE[(cause as NodeJS.ErrnoException).code ?? ""] ?? "check its path and its permissions";
+    super("command_failed", `The command ${program} cannot be started (${describe(cause)}): ${advice}.`);
     this.name = "CommandNotStarted";
     this.cause = cause;
   }
@@ -42,9 +47,16 @@ export interface GroupOptions {
 
 /** Starts a command without a shell. @param command the program and its arguments */
 export function startGroup(command: readonly string[], options: GroupOptions): ProcessGroup {
-  const child = spawnGroup(command, options, ["pipe", "pipe", "pipe"]) as ChildProcessWithoutNullStreams;
-  const { stdin, stdout, stderr } = child;
-  return { stdin, stdout, stderr, exited: exitOf(command, child), kill: groupKiller(child) };
+  const child = spawnGroup(command, options, ["pipe", "pipe", "pipe"]);
+  // Without them where nothing more can be opened: `exited` says so, and until it does nobody is to miss them.
+  const { stdin, stdout, stderr } = child as Partial<ChildProcessWithoutNullStreams>;
+  return {
+    stdin: stdin ?? new PassThrough().resume(),
+    stdout: stdout ?? Readable.from([]),
+    stderr: stderr ?? Readable.from([]),
+    exited: exitOf(command, child),
+    kill: groupKiller(child),
+  };
 }
 
 /** Starts a command that has nothing to read, and whose output goes where the errors of this process go. */

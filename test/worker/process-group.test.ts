@@ -1,4 +1,7 @@
+import { execFile } from "node:child_process";
 import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { type HandlerContext, type NewSessionEvent, textOf } from "../../src/worker/index.ts";
 import { textEvent } from "../../src/worker/output-events.ts";
@@ -65,4 +68,14 @@ test("a turn kills what its command left behind without waiting for the server, 
   answer();
   expect(await running).toMatchObject({ code: 0 });
   expect(signals()).toEqual(before);
+});
+
+test("where nothing more can be opened, a command is told not to have been started", async () => {
+  const program = fileURLToPath(new URL("./support/full-process.ts", import.meta.url));
+  const typescript = new URL("../support/typescript.mjs", import.meta.url).href;
+  const line = 'ulimit -n 100; exec "$0" --import "$1" "$2"';
+  const { stdout } = await promisify(execFile)("sh", ["-c", line, process.execPath, typescript, program]);
+  expect(stdout).toContain("EMFILE: too many open files");
+  expect(stdout).toMatch(/^CommandNotStarted: The command true cannot be started \(spawn true EMFILE\): .*ulimit -n/m);
+  expect(stdout).toMatch(/^\{"content":.*The command bash cannot be started .*"is_error":true\}$/m);
 });

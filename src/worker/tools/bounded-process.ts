@@ -1,6 +1,6 @@
 import { wait } from "../../client/wait.ts";
 import { readPipe } from "../pipes.ts";
-import { CommandNotStarted, type Exit, startGroup } from "../process-group.ts";
+import { CommandNotStarted, type Exit, type ProcessGroup, startGroup } from "../process-group.ts";
 import { confine } from "../sandbox/index.ts";
 import { ToolError, type ToolScope } from "./tool.ts";
 
@@ -33,7 +33,7 @@ export async function runBounded(
 ): Promise<BoundedRun> {
   signal.throwIfAborted();
   const confined = confine({ command, env }, confinement, workspace);
-  const group = startGroup(confined.command, { cwd, env: confined.env });
+  const group = started(() => startGroup(confined.command, { cwd, env: confined.env }));
   group.stdin.on("error", () => {});
   group.stdin.end();
   const kill = () => group.kill("SIGKILL");
@@ -64,14 +64,25 @@ export async function runBounded(
     signal.throwIfAborted();
     return { ...exit, output: kept.text(), timedOut };
   } catch (failure) {
-    if (failure instanceof CommandNotStarted) throw new ToolError(failure.message);
-    throw failure;
+    throw asToolError(failure);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", kill);
     for (const pipe of [group.stdin, group.stdout, group.stderr]) pipe.destroy();
   }
 }
+
+/** Some programs are known not to start at once, others a moment later. */
+function started(start: () => ProcessGroup): ProcessGroup {
+  try {
+    return start();
+  } catch (failure) {
+    throw asToolError(failure);
+  }
+}
+
+const asToolError = (failure: unknown): unknown =>
+  failure instanceof CommandNotStarted ? new ToolError(failure.message) : failure;
 
 /** The beginning and the end of what is pushed. */
 class HeadAndTail {

@@ -60,6 +60,12 @@ test("what a command leaves in the background is killed with its end, and does n
   process.kill(Number(readFileSync(join(workspace, "pid"), "utf8").split("\n")[0]), "SIGKILL");
 });
 
+test("a command line that is too long for the system is an error of the tool", async () => {
+  const { use } = await toolsForTest();
+  const said = await use("bash", { command: `true ${"x".repeat(3_000_000)}` });
+  expect(said).toContain("error: The command bash cannot be started (spawn E2BIG)");
+});
+
 test("somebody who left the command's group and goes on writing holds neither an answer, nor a time limit, nor an abort", async () => {
   const abort = new AbortController();
   const { use, tools, workspace } = await toolsForTest({ signal: abort.signal });
