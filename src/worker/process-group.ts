@@ -120,7 +120,7 @@ function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
 
 /**
  * Never handed to a command: with one of these it could act in the worker's or the operator's name, or mistake another
- * hand-out for its own.
+ * hand-out for its own. The secret settings are all among them: a test compares, because the settings are not known here.
  */
 const NOT_INHERITED = [
   "CAPSTAN_TOKEN",

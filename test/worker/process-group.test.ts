@@ -3,9 +3,11 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test, vi } from "vitest";
+import type { Setting } from "../../src/config/setting.ts";
+import { SETTINGS } from "../../src/config/settings.ts";
 import { type HandlerContext, type NewSessionEvent, textOf } from "../../src/worker/index.ts";
 import { textEvent } from "../../src/worker/output-events.ts";
-import { startGroup } from "../../src/worker/process-group.ts";
+import { commandEnvironment, startGroup } from "../../src/worker/process-group.ts";
 import { runTurnCommand } from "../../src/worker/turn-command.ts";
 import { eventually } from "../support/eventually.ts";
 import { processIsGone, sh } from "./support/command.ts";
@@ -78,4 +80,11 @@ test("where nothing more can be opened, a command is told not to have been start
   expect(stdout).toContain("EMFILE: too many open files");
   expect(stdout).toMatch(/^CommandNotStarted: The command true cannot be started \(spawn true EMFILE\): .*ulimit -n/m);
   expect(stdout).toMatch(/^\{"content":.*The command bash cannot be started .*"is_error":true\}$/m);
+});
+
+test("no secret of any setting is handed to a command", () => {
+  const secrets = Object.values<Setting>(SETTINGS).filter(({ secret }) => secret === true);
+  expect(secrets.length).toBeGreaterThan(0);
+  for (const { variable } of secrets)
+    expect(commandEnvironment({ [variable]: "x", KEPT: "kept" })).toEqual({ KEPT: "kept" });
 });
