@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 import type { SettingsFor } from "../config/resolve.ts";
 import { someText } from "../config/schemas.ts";
@@ -35,6 +35,12 @@ export function noteMissingProgram(io: Io, [program = ""]: readonly string[]): v
     ? [program]
     : (io.environment.PATH ?? "").split(delimiter).map((folder) => join(folder, program));
   if (places.some(isExecutable)) return;
+  const there = places.find((place) => existsSync(place));
+  if (there !== undefined) {
+    const what = statSync(there).isDirectory() ? "is a folder and no program" : "is not executable yet";
+    note(io, `${there} ${what}: as long as that is so, every session that comes fails.`);
+    return;
+  }
   const where = program.includes("/") ? "" : " in PATH";
   note(io, `There is no program ${program}${where} yet: until there is, every session that comes fails.`);
 }
@@ -42,7 +48,8 @@ export function noteMissingProgram(io: Io, [program = ""]: readonly string[]): v
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
-    return true;
+    // A folder has that permission too.
+    return statSync(path).isFile();
   } catch {
     return false;
   }

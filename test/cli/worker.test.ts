@@ -236,6 +236,14 @@ describe("what a worker's command may do", () => {
     expect(worker(queue, ["--", "true"]).stderr()).not.toContain("There is no program");
   });
 
+  test("a folder, and a file that may not be executed, are told as what they are", async () => {
+    const queue = await newQueue();
+    const cwd = folderForTest();
+    writeFileSync(join(cwd, "agent.sh"), "#!/bin/sh\n", { mode: 0o644 });
+    await worker(queue, ["--", "./agent.sh"], { cwd }).find(/\/agent\.sh is not executable yet: as long as/);
+    await worker(queue, ["--", cwd]).find(/\/capstan-test-\S+ is a folder and no program: as long as/);
+  });
+
   test("a turn that takes too long ends with an error that says so", async () => {
     const queue = await newQueue();
     worker(queue, ["--max-turn-seconds", "1", "--", "sleep", "600"]);
