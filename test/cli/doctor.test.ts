@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { checkClock, checkNode } from "../../src/cli/doctor/checks.ts";
 import { ensureBuilt } from "../support/build.ts";
-import { folderForTest, runCli, startTestServer, type TestServer } from "../support/cli.ts";
+import { folderForTest, runCli, startForTest, startTestServer, type TestServer } from "../support/cli.ts";
+import { eventually } from "../support/eventually.ts";
 import { scriptedServer } from "../support/scripted-server.ts";
 
 let server: TestServer;
@@ -54,11 +55,30 @@ describe("the doctor", () => {
   test("says what to do when nothing answers, no token is set, or the token is wrong", async () => {
     expect(await doctor({ CAPSTAN_URL: "http://127.0.0.1:9" })).toMatchObject({
       server: { status: "fail", next: expect.stringContaining("capstan serve") },
+      ready: { status: "skipped", detail: "not checked: no server answers" },
+      clock: { status: "skipped", detail: "not checked: no server answers" },
+      environment: { status: "skipped", detail: "not checked: no server answers" },
       token: { status: "fail", next: expect.stringContaining("CAPSTAN_TOKEN") },
     });
     expect(await doctor({ CAPSTAN_URL: server.url, CAPSTAN_TOKEN: "cpt_unknown" })).toMatchObject({
       server: { status: "ok" },
       token: { status: "fail", detail: "The server does not accept this token." },
+      environment: { status: "skipped", detail: "not checked: there is no token that the server accepts" },
+    });
+    expect(await doctor({ CAPSTAN_URL: "http://127.0.0.1:9", CAPSTAN_TOKEN: "cpt_any" })).toMatchObject({
+      token: { status: "skipped", detail: "not checked: no server answers" },
+    });
+    expect(await doctor(server.env)).toMatchObject({
+      environment: { status: "skipped", detail: "not checked: none is named by CAPSTAN_ENVIRONMENT_ID" },
+    });
+  });
+
+  test("counts one worker as one", async () => {
+    const { id } = await server.client.createEnvironment({ name: "served", config: { type: "self_hosted" } });
+    const env = { ...server.env, CAPSTAN_ENVIRONMENT_ID: id };
+    startForTest(["worker", "--workspace-root", folderForTest(), "--", "true"], { env });
+    await eventually(async () => {
+      expect(await doctor(env)).toMatchObject({ environment: { status: "ok", detail: "0 waiting, 1 worker polling" } });
     });
   });
 
@@ -94,6 +114,7 @@ describe("the doctor", () => {
   test("writes its findings for people, each with its next step", async () => {
     const { stdout } = await runCli(["doctor"], { env: { CAPSTAN_URL: "http://127.0.0.1:9" } });
     expect(stdout).toMatch(/^✓ node +Node /m);
+    expect(stdout).toMatch(/^– clock +not checked: no server answers$/m);
     expect(stdout).toMatch(/^✗ server +Nothing answers at http:\/\/127\.0\.0\.1:9\.\n +→ Start it/m);
   });
 });

@@ -1,7 +1,16 @@
 import { CapstanClient } from "../../client/index.ts";
 import type { SettingsFor } from "../../config/resolve.ts";
 import { type Connection, DEFAULT_URL, findConnection } from "../connection.ts";
-import { checkNode, checkProtections, checkServer, checkToken, type Finding, noToken } from "../doctor/checks.ts";
+import {
+  checkNode,
+  checkProtections,
+  checkServer,
+  checkToken,
+  type Finding,
+  NO_SERVER,
+  noToken,
+  skipped,
+} from "../doctor/checks.ts";
 import { REQUIRED_NODE } from "../doctor/required-node.ts";
 import { CommandError } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
@@ -25,6 +34,9 @@ export const doctor = command({
     else if (reachable) {
       const client = new CapstanClient({ baseUrl: url, token });
       findings.push(...(await checkToken(client, connection, settings.environment)));
+    } else findings.push(skipped("token", NO_SERVER));
+    if (!findings.some(({ check }) => check === "environment")) {
+      findings.push(skipped("environment", reachable ? "there is no token that the server accepts" : NO_SERVER));
     }
     findings.push(...(await checkProtections()));
     const ok = findings.every(({ status }) => status !== "fail");
@@ -45,7 +57,7 @@ function connectionFor(settings: SettingsFor<"queue">, findings: Finding[]): Con
   }
 }
 
-const MARKS = { ok: ["✓", "green"], warn: ["!", "yellow"], fail: ["✗", "red"] } as const;
+const MARKS = { ok: ["✓", "green"], warn: ["!", "yellow"], fail: ["✗", "red"], skipped: ["–", "dim"] } as const;
 
 function show(io: Io, findings: readonly Finding[]): void {
   const widest = Math.max(...findings.map(({ check }) => check.length));

@@ -3,10 +3,10 @@ import { type Connection, checkedEnvironment } from "../connection.ts";
 import { CommandError } from "../exit-codes.ts";
 import { duration } from "../output/time.ts";
 
-/** What one check found. `warn` is worth knowing and stops nothing. */
+/** What one check found. `warn` is worth knowing and stops nothing; `skipped` could not be looked at. */
 export interface Finding {
   readonly check: string;
-  readonly status: "ok" | "warn" | "fail";
+  readonly status: "ok" | "warn" | "fail" | "skipped";
   readonly detail: string;
   /** What to do about it; `null` when there is nothing to do. */
   readonly next: string | null;
@@ -18,6 +18,11 @@ const found = (check: string, status: Finding["status"], detail: string, next: s
   detail,
   next,
 });
+
+/** A line that would be missing otherwise, as if it were no concern. */
+export const skipped = (check: string, why: string): Finding => found(check, "skipped", `not checked: ${why}`);
+
+export const NO_SERVER = "no server answers";
 
 export function checkNode(running: string, required: string): Finding {
   const numbers = (text: string) => (text.match(/\d+/g) ?? []).map(Number);
@@ -61,15 +66,21 @@ export async function checkServer(url: string, now: () => number): Promise<Findi
     health = await probe(`${url}/healthz`);
   } catch {
     const next = "Start it with `capstan serve` (or `capstan dev`), or set CAPSTAN_URL to where it runs.";
-    return [found("server", "fail", `Nothing answers at ${url}.`, next)];
+    return withoutServer(found("server", "fail", `Nothing answers at ${url}.`, next));
   }
   if (health.status !== 200) {
     const next = "Set CAPSTAN_URL to the base of a Capstan server; something else may be listening there.";
-    return [found("server", "fail", `${url}/healthz answers ${health.status}.`, next)];
+    return withoutServer(found("server", "fail", `${url}/healthz answers ${health.status}.`, next));
   }
   const ready = await probe(`${url}/readyz`).catch(() => undefined);
   return [found("server", "ok", `${url} answers`), checkReady(ready), checkClock(health.date, now())];
 }
+
+const withoutServer = (finding: Finding): Finding[] => [
+  finding,
+  skipped("ready", NO_SERVER),
+  skipped("clock", NO_SERVER),
+];
 
 function checkReady(ready: Probe | undefined): Finding {
   if (ready?.status === 200) {
@@ -128,7 +139,8 @@ export async function checkToken(
     const role = await roleOf(client);
     const token = found("token", "ok", `accepted, role ${role}`);
     const named = environment ?? connection.dev?.environment_id;
-    return named === undefined ? [token] : [token, await checkQueue(client, checkedEnvironment(named))];
+    if (named === undefined) return [token, skipped("environment", "none is named by CAPSTAN_ENVIRONMENT_ID")];
+    return [token, await checkQueue(client, checkedEnvironment(named))];
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) return [noToken("The server does not accept this token.")];
     if (error instanceof ApiError || error instanceof ConnectionError) {
@@ -147,7 +159,8 @@ async function roleOf(client: CapstanClient): Promise<"admin" | "client" | "work
 async function checkQueue(client: CapstanClient, environmentId: string): Promise<Finding> {
   try {
     const stats = await client.workStats({ environment_id: environmentId });
-    const detail = `${stats.depth} waiting, ${stats.workers_polling} workers polling`;
+    const workers = `${stats.workers_polling} ${stats.workers_polling === 1 ? "worker" : "workers"} polling`;
+    const detail = `${stats.depth} waiting, ${workers}`;
     if (stats.workers_polling > 0) return found("environment", "ok", detail);
     return found(
       "environment",
