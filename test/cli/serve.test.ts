@@ -80,13 +80,18 @@ test("a host that is not of this machine is named", async () => {
   expect(stderr).toContain("192.0.2.1 is not an address of this machine.");
 });
 
-test("a data folder that another server uses is refused", async () => {
+test("a data folder that another server uses is refused, in words that fit every command", async () => {
   const dataDir = folderForTest();
   const first = serve(dataDir);
   await first.find(/listens on/);
-  const { code, stderr } = await runCli(["serve", "--port", "0"], { env: { CAPSTAN_DATA_DIR: dataDir } });
-  expect(code).toBe(1);
-  expect(stderr).toContain("A server uses the data folder");
+  const file = join(folderForTest(), "new.jsonl");
+  for (const words of [["serve", "--port", "0"], ["dev", "--port", "0"], ["migrate"], ["export", file]]) {
+    const { code, stderr } = await runCli(words, { env: { CAPSTAN_DATA_DIR: dataDir } });
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      `A server uses the data folder ${dataDir}. Stop it first, or name another folder with --data-dir.`,
+    );
+  }
 });
 
 test("a data folder that cannot be one is refused", async () => {

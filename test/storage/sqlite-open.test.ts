@@ -39,7 +39,7 @@ describe("opening a data folder", () => {
 
   it("is refused to a second server while the first one runs, and granted once that has stopped", async () => {
     const first = await openSqliteStore({ dataDir });
-    expect(await refused()).toMatch(/^A server uses the data folder .*\. Stop it first; a second server needs/);
+    expect(await refused()).toMatch(/^A server uses the data folder .*\. Stop it first, or name another folder/);
     await first.close();
     const second = await openSqliteStore({ dataDir });
     await second.close();

@@ -94,7 +94,7 @@ function refusal(error: unknown, dataDir: string, file: string): unknown {
   switch (sqliteCode(error)) {
     case SQLITE.busy:
       return new StoreRefused(
-        `A server uses the data folder ${dataDir}. Stop it first; a second server needs a --data-dir of its own.`,
+        `A server uses the data folder ${dataDir}. Stop it first, or name another folder with --data-dir.`,
         cause,
       );
     case SQLITE.full:
