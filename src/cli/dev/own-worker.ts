@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { withoutSecrets } from "../../config/secrets.ts";
+import { groupKiller, hasEnded } from "../../worker/process-group.ts";
 import { locatedCommand } from "../confinement.ts";
 import { CommandError } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
@@ -56,8 +57,9 @@ export class OwnWorker {
 
   abort(): void {
     this.#drained.abort();
-    if (this.#child?.pid === undefined || this.#child.exitCode !== null) return;
-    process.kill(-this.#child.pid, "SIGKILL");
+    // The number of a group whose program has ended may be somebody else's.
+    if (this.#child === undefined || hasEnded(this.#child)) return;
+    groupKiller(this.#child)("SIGKILL");
   }
 
   #runProgram(): Promise<string> {
