@@ -76,17 +76,22 @@ export class EventSender {
   /** The events as the server holds them, when an earlier try of the same call was taken. */
   async #landed(events: readonly NewSessionEvent[], signal: AbortSignal): Promise<readonly SessionEvent[] | undefined> {
     const { client, sessionId } = this.#parts;
-    const page = await client.listEvents(
-      {
-        session_id: sessionId,
-        types: [...new Set(events.map((event) => event.type))].slice(0, LIMITS.page.max),
-        limit: events.length,
-        ...(this.#lastId === undefined ? {} : { after_id: this.#lastId }),
-      },
-      { signal, maxRetries: 0 },
-    );
-    const [first] = page.data;
-    return first !== undefined && isSame(first, events[0]) ? page.data : undefined;
+    const types = new Set(events.map((event) => event.type));
+    const input = {
+      session_id: sessionId,
+      limit: events.length,
+      ...(types.size > LIMITS.page.max ? {} : { types: [...types] }),
+      ...(this.#lastId === undefined ? {} : { page: this.#lastId }),
+    };
+    const landed: SessionEvent[] = [];
+    // Page after page: a page of large events holds fewer than were asked for, and those after it are of this call, too.
+    for await (const stored of client.paginate("listEvents", input, { signal, maxRetries: 0 })) {
+      if (!types.has(stored.type)) continue;
+      if (landed.length === 0 && !isSame(stored, events[0])) return undefined;
+      landed.push(stored);
+      if (landed.length === events.length) break;
+    }
+    return landed.length > 0 ? landed : undefined;
   }
 }
 

@@ -44,6 +44,37 @@ test.each<[string, Passage]>([
   await eventually(() => expect(worker.status().ended).toMatchObject({ completed: 1, lost: 0 }));
 });
 
+test("events that are more than a page holds are there once, and so are those that follow, when both replies are lost", async () => {
+  const { queue, proxied } = await behindFaults({ "POST events": ["lose_reply", "lose_reply"] });
+  const session = await queue.newSession("hello");
+  const megabyte = "x".repeat(1024 * 1024);
+  const sent: number[] = [];
+  await runningWorker(proxied, {
+    handler: async ({ send }) => {
+      sent.push((await send(Array.from({ length: 10 }, (_, index) => reply(`${index} ${megabyte}`)))).length);
+      sent.push((await send([reply("after")])).length);
+    },
+  });
+  await queue.untilIdle(session.id, 30_000);
+  expect((await queue.replies(session.id)).map((text) => text.split(" ")[0])).toEqual([..."0123456789", "after"]);
+  expect(sent).toEqual([10, 1]);
+}, 40_000);
+
+test("events of more types than a list can be asked for are found as well", async () => {
+  const { queue, proxied } = await behindFaults({ "POST events": ["lose_reply", "lose_reply"] });
+  const session = await queue.newSession("hello");
+  const types = Array.from({ length: 150 }, (_, index) => `span.kind${index}`);
+  await runningWorker(proxied, {
+    handler: async ({ send }) => {
+      await send(types.map((type) => ({ type })));
+      await send([{ type: "span.kind149", another: true }]);
+    },
+  });
+  await queue.untilIdle(session.id);
+  const seen = (await queue.events(session.id)).filter(({ type }) => type.startsWith("span.kind"));
+  expect(seen.map(({ type }) => type)).toEqual([...types, "span.kind149"]);
+});
+
 test("an event that equals an earlier one is not taken for it when its request is lost", async () => {
   const { queue, proxied } = await behindFaults({ "POST events": ["pass", "lose_request"] });
   const session = await queue.newSession("hello");
