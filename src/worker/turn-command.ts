@@ -54,6 +54,9 @@ export async function runTurnCommand(
   const kill = () => group.kill("SIGKILL");
   turn.signal.addEventListener("abort", terminate);
   turn.forced.addEventListener("abort", kill);
+  // What came before the command takes its time, and an abort that is past is not told again.
+  if (turn.signal.aborted) terminate();
+  if (turn.forced.aborted) kill();
   try {
     return await converse(group, conversation, turn);
   } finally {

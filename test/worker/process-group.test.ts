@@ -43,20 +43,23 @@ test("a group whose command has ended is killed once and for all", async () => {
   await eventually(() => processIsGone(Number(child)));
 });
 
+/** What a handler is given, as far as a command needs it. */
+const turnThat = async (own: object) =>
+  ({ work: { data: {} }, client: {}, workspace: await temporaryFolder(), ...own }) as unknown as HandlerContext;
+
 test("a turn kills what its command left behind without waiting for the server, and touches that group no more", async () => {
   const signals = signalled();
   const signal = new AbortController();
   const forced = new AbortController();
   const sent: NewSessionEvent[] = [];
   let answer = () => {};
-  const turn = {
-    ...{ work: { data: {} }, client: {}, workspace: await temporaryFolder() },
+  const turn = await turnThat({
     ...{ signal: signal.signal, forced: forced.signal },
     send: (events: readonly NewSessionEvent[]) => {
       sent.push(...events);
       return new Promise<void>((resolve) => (answer = resolve));
     },
-  } as unknown as HandlerContext;
+  });
   const conversation = { stdin: "", events: (line: string) => [textEvent(line)] };
   const running = runTurnCommand(turn, { command: sh("sleep 600 >/dev/null 2>&1 & echo $!"), env }, conversation);
   const child = await eventually(() => {
@@ -70,6 +73,17 @@ test("a turn kills what its command left behind without waiting for the server, 
   answer();
   expect(await running).toMatchObject({ code: 0 });
   expect(signals()).toEqual(before);
+});
+
+test("a command that is started when its turn has been told to end already is told, too", async () => {
+  const [aborted, { signal: later }] = [AbortSignal.abort(), new AbortController()];
+  const send = async () => {};
+  const command = { command: ["sleep", "600"], env };
+  const conversation = { stdin: "", events: () => [] };
+  const asked = await turnThat({ signal: aborted, forced: later, send });
+  expect(await runTurnCommand(asked, command, conversation)).toMatchObject({ signal: "SIGTERM" });
+  const forced = await turnThat({ signal: later, forced: aborted, send });
+  expect(await runTurnCommand(forced, command, conversation)).toMatchObject({ signal: "SIGKILL" });
 });
 
 test("where nothing more can be opened, a command is told not to have been started", async () => {
