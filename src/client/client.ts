@@ -80,12 +80,20 @@ class BaseClient {
     return (await this.#call(name, input ?? {}, options ?? {})) as OperationResponse<Name>;
   }
 
-  /** Every record of a list, page after page. Takes the input of the list's call; `page` is where it begins. */
+  /**
+   * Every record of a list, page after page. Takes the input of the list's call; it begins after `page` or `after_id`.
+   *
+   * @throws TypeError for `before_id`: what comes before it is one page
+   */
   paginate<Name extends ListOperationName>(
     name: Name,
     ...[input, options]: CallArguments<Name, CallOptions>
   ): AsyncGenerator<ListedRecord<Name>, void, undefined> {
-    return listAll((page) => this.#call(name, { ...input, ...page }, options ?? {}));
+    const { after_id, before_id, ...list } = (input ?? {}) as Record<"after_id" | "before_id", string | undefined>;
+    if (before_id !== undefined) throw new TypeError("paginate goes forwards: give page or after_id, not before_id.");
+    // The two mean the same, and the server takes one of them: the next page is always told by `page`.
+    const first = after_id === undefined ? {} : { page: after_id };
+    return listAll((page) => this.#call(name, { ...list, ...first, ...page }, options ?? {}));
   }
 
   /**

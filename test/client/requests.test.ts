@@ -146,6 +146,21 @@ test("a list is walked page after page, lazily", async () => {
   await server.close();
 });
 
+test("a list that is walked from a record on names its next pages as any other", async () => {
+  const pages: Record<string, object> = {
+    a: { data: [{ id: "b" }], next_page: "b" },
+    b: { data: [{ id: "c" }], next_page: null },
+  };
+  const server = await scriptedServer(({ query }) => ({ json: pages[query.get("page") ?? ""] }));
+  const client = new CapstanClient({ baseUrl: server.url, token: TOKEN });
+  const seen: string[] = [];
+  for await (const work of client.paginate("listWork", { environment_id: "env_1", after_id: "a" })) seen.push(work.id);
+  expect(seen).toEqual(["b", "c"]);
+  expect(server.requests.map(({ query }) => [...query.keys()])).toEqual([["page"], ["page"]]);
+  expect(() => client.paginate("listWork", { environment_id: "env_1", before_id: "a" })).toThrow("before_id");
+  await server.close();
+});
+
 test("a server that names a page as its own successor ends the walk with an error", async () => {
   const server = await scriptedServer(() => ({ json: { data: [], next_page: "again" } }));
   const client = new CapstanClient({ baseUrl: server.url, token: TOKEN });
