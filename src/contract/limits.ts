@@ -2,6 +2,8 @@
 export const LIMITS = {
   /** Largest request body; a larger one is a 400. */
   bodyBytes: 32 * 1024 * 1024,
+  /** Values in a request body, in arrays and objects of any depth; more are a 400. */
+  bodyValues: 250_000,
   /** Levels of JSON in a request that a server can be told to take. SQLite reads no more: https://www.sqlite.org/json1.html */
   jsonDepth: { min: 8, max: 1_000 },
   /** Characters of a caller's `x-request-id`. */

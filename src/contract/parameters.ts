@@ -17,6 +17,12 @@ export interface IntegerRange {
 const bounds = ({ min, max }: IntegerRange): string =>
   max === undefined ? `a whole number of at least ${min}` : `a whole number from ${min} to ${max}`;
 
+function singleProblem(value: unknown, what: string): string {
+  if (!Array.isArray(value)) return `must be ${what}`;
+  const wrong = value.length === 1 ? "is given as a list" : `is given ${value.length} times`;
+  return `${wrong}; give it once, as ${what}`;
+}
+
 /** One value of the query string: refuses a repeated one, because which of them is meant cannot be known. */
 function single<T>(what: string, schema: Record<string, unknown>, read: (text: string) => T | undefined) {
   return z
@@ -24,10 +30,7 @@ function single<T>(what: string, schema: Record<string, unknown>, read: (text: s
     .transform((value, context): T => {
       const result = typeof value === "string" ? read(value) : undefined;
       if (result !== undefined) return result;
-      const problem = Array.isArray(value)
-        ? `is given ${value.length} times; give it once, as ${what}`
-        : `must be ${what}`;
-      context.addIssue({ code: "custom", message: problem });
+      context.addIssue({ code: "custom", message: singleProblem(value, what) });
       return z.NEVER;
     })
     .meta(schema);

@@ -79,7 +79,7 @@ export function presentSession(session: SessionRecord, now: Micros, canceling = 
   return {
     id: session.id,
     type: "session",
-    agent: session.agent === null ? null : { type: "agent", ...session.agent },
+    agent: session.agent === null ? null : { type: "agent", ...AGENT_DEFAULTS, metadata: {}, ...session.agent },
     environment_id: session.environmentId,
     title: session.title,
     status: canceling ? "canceling" : session.status,

@@ -48,6 +48,7 @@ export class Authenticator {
   readonly #store: Store;
   readonly #workTokens: WorkTokens;
   readonly #adminHash: string | undefined;
+  readonly #adminLooksLikeWorkToken: boolean;
   readonly #known = new Map<string, Known>();
   /** Questions to the store that are under way, by hash: the calls of a busy token ask it once, not each for itself. */
   readonly #asking = new Map<string, Promise<Principal | undefined>>();
@@ -59,11 +60,14 @@ export class Authenticator {
     this.#store = store;
     this.#workTokens = workTokens;
     this.#adminHash = adminToken === undefined ? undefined : hashSecret(adminToken);
+    this.#adminLooksLikeWorkToken = adminToken !== undefined && isWorkToken(adminToken);
   }
 
   /** The caller, when that can be told without asking the store; `undefined` when it has to be asked. */
   fromMemory(secret: string): Principal | undefined {
-    if (secret.length > MAX_TOKEN_CHARACTERS || isWorkToken(secret)) return undefined;
+    if (secret.length > MAX_TOKEN_CHARACTERS) return undefined;
+    // What looks like a Work-Token is none of the others, unless somebody has chosen such an admin token.
+    if (isWorkToken(secret) && !this.#adminLooksLikeWorkToken) return undefined;
     const hashed = hashSecret(secret);
     const known = this.#trusted(hashed);
     if (known === undefined) {

@@ -30,7 +30,7 @@ export interface TurnSignal extends AbortSignal {
 export type NewSessionEvent = OperationBody<"sendEvents">["events"][number];
 
 /** The agent of a session as it was when the session was created. */
-export type AgentSnapshot = Pick<Agent, "id" | "type" | "version" | "name" | "model"> & Partial<Agent>;
+export type AgentSnapshot = Omit<Agent, "archived_at" | "created_at" | "updated_at">;
 
 /**
  * What users sent to the session and nobody has dealt with yet, oldest first, and then what they send while the handler

@@ -164,7 +164,7 @@ describe("an agent", () => {
     const session = scenario.do("createSession", input).id;
     scenario.do("updateAgent", { agentId, version: 1, fields: { model: "n" } });
     scenario.do("deleteAgent", { agentId });
-    expect(scenario.session(session).agent).toEqual({ id: agentId, version: 1, name: "a", model: "m" });
+    expect(scenario.session(session).agent).toEqual({ id: agentId, version: 1, name: "a", model: "m", metadata: {} });
     expect(fault(scenario.try("createSession", input)).kind).toBe("not_found");
   });
 });

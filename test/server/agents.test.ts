@@ -169,13 +169,20 @@ describe("a session", () => {
   test("keeps the agent as it was, whatever becomes of it", async () => {
     const agent = await newAgent(WHOLE);
     const { id, ...fields } = ok(await session(agent.id));
-    const { metadata: _, created_at: _created, updated_at: _updated, archived_at: _archived, ...snapshot } = agent;
+    const { created_at: _created, updated_at: _updated, archived_at: _archived, ...snapshot } = agent;
     expect(fields.agent).toEqual(snapshot);
     ok(await update(agent.id, { version: 1, name: "renamed" }));
     ok(await archive(agent.id));
     expect(ok(await api.getSession(id)).agent).toEqual(snapshot);
     ok(await remove(agent.id));
     expect(ok(await api.getSession(id)).agent).toEqual(snapshot);
+  });
+
+  test("shows every field of its agent, also those that the agent was made without", async () => {
+    const agent = await newAgent({ name: "a", model: "m", metadata: { team: "blue" } });
+    const { created_at: _created, updated_at: _updated, archived_at: _archived, ...snapshot } = agent;
+    expect(snapshot).toMatchObject({ system: null, tools: [], skills: [], metadata: { team: "blue" } });
+    expect(ok(await session(agent.id)).agent).toEqual(snapshot);
   });
 
   test("begins with the newest version, or with the one that it names", async () => {

@@ -53,6 +53,14 @@ test.each([31, 4_097])("an admin token of %i characters is refused with what to 
   await expect(starting).rejects.toThrow("must have 32 to 4096 characters");
 });
 
+test("an admin token that looks like a Work-Token is an admin token all the same", async () => {
+  const given = `cwt_${"0123456789".repeat(4)}`;
+  const server = await start(await dataFolder(), given);
+  expect(await statusWith(server, given)).toBe(200);
+  expect(await statusWith(server, `${given}x`)).toBe(401);
+  await server.stop();
+});
+
 test("a start that fails gives up what it has opened, so that the next one can have it", async () => {
   const dataDir = await dataFolder();
   const broken = async () => {

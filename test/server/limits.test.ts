@@ -68,6 +68,15 @@ test("a body nested deeper than the limit is a 400, brackets in texts are not co
   ok(await create(JSON.stringify({ name: "n", x: '[{"'.repeat(1_000) })));
 });
 
+test("a body holds a bounded number of values, however few bytes they are; those inside of texts are not counted", async () => {
+  const body = (values: number) => `{"name":"n","x":[${"0,".repeat(values - 4)}0]}`;
+  ok(await create(body(LIMITS.bodyValues)));
+  const fault = refused(await create(body(LIMITS.bodyValues + 1)), 400, "invalid_request_error");
+  expect(fault.message).toContain(String(LIMITS.bodyValues));
+  refused(await create(`{"name":"n","x":[${"{},".repeat(1_000_000)}{}]}`), 400, "invalid_request_error");
+  ok(await create(JSON.stringify({ name: "n", x: "{[,".repeat(1_000_000) })));
+});
+
 test("the deepest JSON that a server can be told to take is kept on every store", async () => {
   const { max } = LIMITS.jsonDepth;
   const other = await startTestServer({ maxJsonDepth: max });

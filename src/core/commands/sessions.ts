@@ -65,7 +65,7 @@ function snapshot(unit: Unit, { agentId, version }: AgentReference): Outcome<Jso
   if (agent.value.archivedAt !== null) {
     return refuse("conflict", `Agent ${agentId} is archived and takes no new session.`);
   }
-  return done({ id: agentId, version: chosen.version, ...chosen.fields });
+  return done({ id: agentId, version: chosen.version, ...chosen.fields, metadata: chosen.metadata });
 }
 
 export interface SessionTarget {
