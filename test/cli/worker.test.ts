@@ -3,14 +3,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { probeProtections } from "../../src/worker/index.ts";
 import { ensureBuilt } from "../support/build.ts";
-import {
-  type CliProcess,
-  folderForTest,
-  runCli,
-  startForTest,
-  startTestServer,
-  type TestServer,
-} from "../support/cli.ts";
+import { folderForTest, runCli, startForTest, startTestServer, type TestServer } from "../support/cli.ts";
+import { newQueue, PATIENT, type Queue, startWorker } from "../support/cli-worker.ts";
 import { eventually } from "../support/eventually.ts";
 
 let server: TestServer;
@@ -22,41 +16,11 @@ afterAll(() => server.stop());
 
 const works = new Set((await probeProtections()).flatMap(({ name, inForce }) => (inForce ? [name] : [])));
 
-interface Queue {
-  readonly environment: string;
-  readonly env: Record<string, string>;
-}
-
-/** An environment with a token for its worker. */
-async function newQueue(): Promise<Queue> {
-  const { client } = server;
-  const { id } = await client.createEnvironment({ name: "q", config: { type: "self_hosted" } });
-  const { token } = await client.createToken({ name: "w", role: "worker", environment_id: id });
-  return { environment: id, env: { ...server.env, CAPSTAN_TOKEN: token, CAPSTAN_ENVIRONMENT_ID: id } };
-}
-
-/** A worker that runs a Node script, given as source text. */
-function startWorker({ env }: Queue, script: string, words: string[] = []): CliProcess {
-  const folder = folderForTest();
-  const file = join(folder, "agent.mjs");
-  writeFileSync(file, script);
-  return startForTest(["worker", "--workspace-root", folder, ...words, "--", process.execPath, file, "--own", "flag"], {
-    env,
-  });
-}
-
 const ECHO = `
   import { readFileSync } from "node:fs";
   const { session, events } = JSON.parse(readFileSync(0, "utf8"));
   for (const event of events) console.log("echo " + event.content[0].text + " " + process.argv.slice(2).join("+"));
 `;
-/** Says that it has begun, and then does nothing until it is told to end. */
-const PATIENT = `
-  console.log("begun");
-  setInterval(() => {}, 1000);
-  process.on("SIGTERM", () => { console.log("told to end"); process.exit(0); });
-`;
-
 async function newSession({ environment }: Queue): Promise<string> {
   const message = { type: "user.message", content: [{ type: "text", text: "hello" }] };
   return (await server.client.createSession({ environment_id: environment, initial_events: [message] })).id;
@@ -73,7 +37,7 @@ const queued = async ({ environment }: Queue) =>
 
 describe("a worker", () => {
   test("runs its command for each turn, and what that writes is what the user reads", async () => {
-    const queue = await newQueue();
+    const queue = await newQueue(server);
     const worker = startWorker(queue, ECHO);
     await worker.find(/serves env_\w+ at http/);
     const run = await runCli(["run", "good morning", "--environment", queue.environment], { env: server.env });
@@ -83,7 +47,7 @@ describe("a worker", () => {
   });
 
   test("gives its command no secret", async () => {
-    const { environment, env } = await newQueue();
+    const { environment, env } = await newQueue(server);
     const queue = {
       environment,
       env: { ...env, CAPSTAN_METRICS_TOKEN: "secret", CAPSTAN_ADMIN_TOKEN: "x".repeat(32) },
@@ -98,7 +62,7 @@ describe("a worker", () => {
   });
 
   test("tells what happens as JSON lines when asked to", async () => {
-    const queue = await newQueue();
+    const queue = await newQueue(server);
     const worker = startWorker(queue, ECHO, ["--json"]);
     const session = await newSession(queue);
     await worker.find(/session_finished/);
@@ -120,7 +84,7 @@ describe("a worker", () => {
   });
 
   test("drains on the first signal: the session may finish, and nothing new is taken", async () => {
-    const queue = await newQueue();
+    const queue = await newQueue(server);
     const worker = startWorker(
       queue,
       `import { existsSync } from "node:fs";
@@ -141,7 +105,7 @@ describe("a worker", () => {
   });
 
   test("gives a session back when the grace period is over", async () => {
-    const queue = await newQueue();
+    const queue = await newQueue(server);
     const worker = startWorker(queue, PATIENT, ["--grace-seconds", "0"]);
     const session = await newSession(queue);
     await says(session, "begun");
@@ -152,7 +116,7 @@ describe("a worker", () => {
   });
 
   test("gives everything back at once on a second signal, and says so with its exit code", async () => {
-    const queue = await newQueue();
+    const queue = await newQueue(server);
     const worker = startWorker(queue, PATIENT, ["--grace-seconds", "600"]);
     const session = await newSession(queue);
     await says(session, "begun");
@@ -183,7 +147,7 @@ describe("a worker", () => {
   });
 
   test("ends with a hint when the server refuses it for good", async () => {
-    const queue = await newQueue();
+    const queue = await newQueue(server);
     const unknown = await runCli(["worker", "--environment", "env_01981f3a9c2e7b1c8d4e5f60718293a4", "--", "true"], {
       env: { ...queue.env, CAPSTAN_WORKSPACE_ROOT: folderForTest() },
     });
@@ -217,7 +181,7 @@ describe("what a worker's command may do", () => {
     runCli(["run", text, "--environment", queue.environment], { env: server.env });
 
   test("a program that is named by its path is looked for where the worker was started", async () => {
-    const queue = await newQueue();
+    const queue = await newQueue(server);
     const cwd = folderForTest();
     writeFileSync(join(cwd, "agent.sh"), "#!/bin/sh\necho found\n", { mode: 0o755 });
     worker(queue, ["--", "./agent.sh"], { cwd });
@@ -225,7 +189,7 @@ describe("what a worker's command may do", () => {
   });
 
   test("a program that is not there is told before the first session comes, and may come later", async () => {
-    const queue = await newQueue();
+    const queue = await newQueue(server);
     const cwd = folderForTest();
     const started = worker(queue, ["--", "./agent.sh"], { cwd });
     await started.find(/There is no program \/\S+\/agent\.sh yet/);
@@ -237,7 +201,7 @@ describe("what a worker's command may do", () => {
   });
 
   test("a folder, and a file that may not be executed, are told as what they are", async () => {
-    const queue = await newQueue();
+    const queue = await newQueue(server);
     const cwd = folderForTest();
     writeFileSync(join(cwd, "agent.sh"), "#!/bin/sh\n", { mode: 0o644 });
     await worker(queue, ["--", "./agent.sh"], { cwd }).find(/\/agent\.sh is not executable yet: as long as/);
@@ -245,7 +209,7 @@ describe("what a worker's command may do", () => {
   });
 
   test("a turn that takes too long ends with an error that says so", async () => {
-    const queue = await newQueue();
+    const queue = await newQueue(server);
     worker(queue, ["--max-turn-seconds", "1", "--", "sleep", "600"]);
     const ended = await run(queue);
     expect(ended.code).toBe(10);
@@ -253,7 +217,7 @@ describe("what a worker's command may do", () => {
   });
 
   test("flags of the sandbox are refused without it, and so is a program that it would not show", async () => {
-    const queue = await newQueue();
+    const queue = await newQueue(server);
     for (const words of [["--sandbox-network"], ["--sandbox-read", "/srv"]]) {
       const { env } = queue;
       const refused = await runCli(["worker", ...words, "--", "true"], { env });
@@ -271,7 +235,7 @@ describe("what a worker's command may do", () => {
   test.skipIf(!works.has("sandbox") || !works.has("memory"))(
     "sandbox and limits hold for the command (skipped where bwrap or prlimit does not run)",
     async () => {
-      const queue = await newQueue();
+      const queue = await newQueue(server);
       const shown = folderForTest();
       writeFileSync(join(shown, "agent.sh"), "ulimit -t; ls /etc/shadow /home; cat $1/shown; id -u >/dev/null");
       writeFileSync(join(shown, "shown"), "shown\n");
@@ -280,73 +244,4 @@ describe("what a worker's command may do", () => {
       expect((await run(queue)).stdout).toBe("77\nshown\n");
     },
   );
-});
-
-describe("capstan run", () => {
-  test("ends with the code of an error when the command fails, and shows why", async () => {
-    const queue = await newQueue();
-    const worker = startWorker(queue, `console.log("so far"); console.error("no\\nsuch key"); process.exit(3);`);
-    const run = await runCli(["run", "x", "--environment", queue.environment], { env: server.env });
-    expect(run).toMatchObject({ code: 10, stdout: "so far\n" });
-    expect(run.stderr).toContain("error: The command exited with code 3.\nno\nsuch key\n");
-    await worker.find(/failed after \d+\.\d s\. The command exited with code 3\. It wrote: such key /);
-  });
-
-  test("passes every event on as JSON, one per line", async () => {
-    const queue = await newQueue();
-    startWorker(queue, `console.log(JSON.stringify({ type: "agent.thinking", depth: 3 }));`, ["--output", "jsonl"]);
-    const run = await runCli(["run", "-", "--json", "--environment", queue.environment], {
-      env: server.env,
-      input: "from a pipe",
-    });
-    const events = run.stdout
-      .trimEnd()
-      .split("\n")
-      .map((line) => JSON.parse(line));
-    expect(events.map(({ type }) => type)).toEqual([
-      "user.message",
-      "session.status_running",
-      "agent.thinking",
-      "session.status_idle",
-    ]);
-    expect(events[2]).toMatchObject({ depth: 3 });
-    expect(run.code).toBe(0);
-  });
-
-  test("cancels the session on Ctrl-C and ends when its worker has stopped", async () => {
-    const queue = await newQueue();
-    // The shortest lease, so that the worker soon hears of the cancellation.
-    startWorker(queue, PATIENT, ["--ttl-seconds", "10"]);
-    const run = startForTest(["run", "x", "--environment", queue.environment], { env: server.env });
-    await run.find(/begun/);
-    run.child.kill("SIGINT");
-    const { code, stdout, stderr } = await run.ended;
-    expect(code).toBe(11);
-    expect(stdout).toContain("told to end");
-    expect(stderr).toContain("The session was cancelled.");
-  });
-
-  test.each([
-    ["SIGTERM", 143, "Asking the worker to stop.\n"],
-    ["SIGINT", 130, "Asking the worker to stop; Ctrl-C again leaves the session to itself.\n"],
-  ] as const)("ends on %s also when the server is away and cannot cancel the session", async (signal, exit, note) => {
-    const gone = await startTestServer();
-    const { id } = await gone.client.createEnvironment({ name: "q", config: { type: "self_hosted" } });
-    const run = startForTest(["run", "x", "--environment", id], { env: gone.env });
-    await run.find(/Session sess_\w+; Ctrl-C cancels it/);
-    await gone.stop();
-    run.child.kill(signal);
-    const { code, stderr } = await run.ended;
-    expect(code).toBe(exit);
-    expect(stderr).toContain(note);
-    expect(stderr).toContain("The session could not be cancelled, and is left to itself: Cannot reach the server");
-  });
-
-  test("says so when no worker asks for work", async () => {
-    const queue = await newQueue();
-    const run = startForTest(["run", "x", "--environment", queue.environment], { env: server.env });
-    await run.find(/No worker asks for work in env_/);
-    run.child.kill("SIGINT");
-    expect((await run.ended).code).toBe(11);
-  });
 });

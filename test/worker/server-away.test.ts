@@ -83,9 +83,7 @@ test("a worker whose server goes away says so while its lease lasts, and once", 
   expect(told).toMatchObject([
     {
       level: "warn",
-      message: expect.stringMatching(
-        /^A heartbeat of item work_\w+ failed, .* \d+ s: Cannot reach the server at \S+ \(/,
-      ),
+      message: expect.stringMatching(/^A heartbeat of item work_\w+ failed, .* \d+ s: /),
     },
     {
       level: "warn",
