@@ -54,3 +54,13 @@ test("a statement that somebody cancels is a database that cannot be used, witho
   const told = unavailable(await failureOf(client.query("SELECT pg_sleep(5)")));
   expect(told).toEqual(new StoreUnavailable("The database cannot be used: a statement took too long."));
 });
+
+test("a password that the URL does not have is a database that cannot be used, and no defect", async () => {
+  const url = Object.assign(new URL(place.url), { password: "" });
+  const stranger = new pg.Client({ connectionString: url.href });
+  stranger.on("error", () => undefined);
+  const told = unavailable(await failureOf(stranger.connect()));
+  await stranger.end();
+  const reason = "it wants a password, and the database URL has none";
+  expect(told).toEqual(new StoreUnavailable(`The database cannot be used: ${reason}.`));
+});
