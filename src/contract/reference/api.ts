@@ -77,7 +77,7 @@ The same as a machine-readable document: \`GET /openapi.json\`. How the calls pl
 [writing a worker](worker-protocol.md). What can go wrong: [errors](errors.md).
 
 - **Base path** \`${BASE_PATH}\`. JSON in UTF-8, whatever the content type says. Bodies hold at most
-  ${LIMITS.bodyBytes / 1_048_576} MB; keys that are not named here are ignored.
+  ${LIMITS.bodyBytes / 1_048_576} MB and ${LIMITS.bodyValues} values; keys that are not named here are ignored.
 - **Access** \`Authorization: Bearer …\` with a token of a role that is listed at the call. A \`worker\` token reaches only
   its own environment; a \`Work-Token\`, which comes as a header with each delivered item, reaches only that item and the
   session of it, and only until the hand-out is over.
