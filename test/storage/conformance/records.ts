@@ -172,7 +172,8 @@ export function recordTests(harness: StorageHarness): void {
       const environment = await bench().environment();
       const snapshot = { environmentId: environment.id, title: null, metadata: {}, initialEvents: [] };
       const session = await bench().do("createSession", { ...snapshot, agent: { agentId: made.id, version: 1 } });
-      expect((await bench().found(session.id)).agent).toEqual({ ...made.fields, id: made.id, version: 1 });
+      const { id, fields, metadata } = made;
+      expect((await bench().found(session.id)).agent).toEqual({ ...fields, id, version: 1, metadata });
       const archived = await bench().do("archiveAgent", { agentId: made.id });
       expect(await bench().store.getAgent(made.id)).toEqual(archived);
       await bench().do("deleteAgent", { agentId: made.id });
