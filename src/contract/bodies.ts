@@ -20,15 +20,13 @@ const queueConfig = z
   });
 
 /** What callers may fill with whatever they like is bounded as a whole: it is kept, and read again, as one row. */
-const bounded = <T extends z.ZodType>(schema: T, limit: number) =>
+const bounded = <T extends z.ZodType<object>>(schema: T) =>
   schema.superRefine((value, context) => {
-    const sizes = Object.entries(value as object).map(
-      ([key, part]) => [key, JSON.stringify(part)?.length ?? 0] as const,
-    );
-    if (sizes.reduce((sum, [, size]) => sum + size, 0) <= limit) return;
-    const [largest] = sizes.reduce((a, b) => (b[1] > a[1] ? b : a));
-    const message = `is too large: all fields together may have ${limit} characters as JSON`;
-    context.addIssue({ code: "custom", path: [largest], message });
+    if (JSON.stringify(value).length <= LIMITS.freeFormCharacters) return;
+    const sizes = Object.entries(value).map(([key, part]) => ({ key, size: JSON.stringify(part)?.length ?? 0 }));
+    const { key } = sizes.reduce((a, b) => (b.size > a.size ? b : a));
+    const message = `is too large: all fields together may have ${LIMITS.freeFormCharacters} characters as JSON`;
+    context.addIssue({ code: "custom", path: [key], message });
   });
 
 const selfHosted = z.looseObject({
@@ -47,7 +45,6 @@ export const environmentConfig = bounded(
         ? "must be self_hosted or cloud"
         : 'must be an object such as {"type":"self_hosted"}',
   }),
-  LIMITS.configCharacters,
 );
 export type EnvironmentConfigBody = z.output<typeof environmentConfig>;
 
@@ -110,7 +107,6 @@ export const createAgentBody = bounded(
     model,
     metadata: metadata.optional(),
   }),
-  LIMITS.agentCharacters,
 );
 
 export const updateAgentBody = bounded(
@@ -121,7 +117,6 @@ export const updateAgentBody = bounded(
     ...z.object(agentFields).partial().shape,
     metadata: metadataPatch.optional(),
   }),
-  LIMITS.agentCharacters,
 );
 
 const agentReference = z.union(

@@ -17,8 +17,7 @@ export const LIMITS = {
   /** Characters of an agent's `system`. */
   systemCharacters: 262_144,
   /** Characters of an agent's fields, and of an environment's config, as JSON: every session keeps its agent as it was. */
-  agentCharacters: 1_048_576,
-  configCharacters: 1_048_576,
+  freeFormCharacters: 1_048_576,
   /** Tools, servers or skills of one agent. */
   agentParts: 256,
   /** Events in one call of send, and at session creation. */

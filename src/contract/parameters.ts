@@ -147,21 +147,12 @@ export function nameHeader(name: string, description: string) {
     .optional();
 }
 
-/** What is wrong with a text whose length counts Unicode characters. */
-export function textProblem(value: unknown, limit: number, min = 0): string | undefined {
-  if (typeof value !== "string") return "must be a string";
-  if (value.length < min) return "must not be empty";
-  return fitsCharacters(value, limit) ? undefined : `must have at most ${limit} characters`;
-}
-
 /** A text in a body whose length counts Unicode characters. */
 export const text = (limit: number, { min = 0 }: { min?: number } = {}) =>
   z
     .string("must be a string")
-    .superRefine((value, context) => {
-      const message = textProblem(value, limit, min);
-      if (message !== undefined) context.addIssue({ code: "custom", message });
-    })
+    .refine((value) => value.length >= min, { message: "must not be empty" })
+    .refine((value) => fitsCharacters(value, limit), { message: `must have at most ${limit} characters` })
     .meta({ ...(min === 0 ? {} : { minLength: min }), maxLength: limit });
 
 /** A whole number in a body. */

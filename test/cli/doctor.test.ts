@@ -1,18 +1,12 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { checkClock, checkNode } from "../../src/cli/doctor/checks.ts";
-import { ensureBuilt } from "../support/build.ts";
-import { folderForTest, runCli, startForTest, startTestServer, type TestServer } from "../support/cli.ts";
+import { folderForTest, runCli, serverOfThisFile, startForTest } from "../support/cli.ts";
 import { eventually } from "../support/eventually.ts";
 import { scriptedServer } from "../support/scripted-server.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  await ensureBuilt();
-  server = await startTestServer();
-}, 150_000);
-afterAll(() => server.stop());
+const server = await serverOfThisFile();
 
 async function doctor(env: Record<string, string>) {
   const { code, stdout } = await runCli(["doctor", "--json"], { env });

@@ -1,14 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ensureBuilt } from "../support/build.ts";
-import { runCli, startTestServer, type TestServer } from "../support/cli.ts";
+import { describe, expect, test } from "vitest";
+import { runCli, serverOfThisFile, startTestServer } from "../support/cli.ts";
 import { refusal, scriptedServer } from "../support/scripted-server.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  await ensureBuilt();
-  server = await startTestServer();
-}, 150_000);
-afterAll(() => server.stop());
+const server = await serverOfThisFile();
 
 const UNKNOWN_SESSION = "sess_01981f3a9c2e7b1c8d4e5f60718293a4";
 /** Nothing listens on the port of a server that has just ended. */

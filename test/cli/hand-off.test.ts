@@ -1,16 +1,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { ensureBuilt, ROOT } from "../support/build.ts";
-import { folderForTest, runCli, startForTest, startTestServer, type TestServer } from "../support/cli.ts";
+import { expect, onTestFinished, test } from "vitest";
+import { ROOT } from "../support/build.ts";
+import { folderForTest, runCli, serverOfThisFile, startForTest } from "../support/cli.ts";
 import { eventually } from "../support/eventually.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  await ensureBuilt();
-  server = await startTestServer();
-}, 150_000);
-afterAll(() => server.stop());
+const server = await serverOfThisFile();
 
 const MAIN = join(ROOT, "dist", "cli", "main.js");
 const CAPSTAN = `"${process.execPath}" "${MAIN}"`;

@@ -1,14 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ensureBuilt } from "../support/build.ts";
-import { runCli, startForTest, startTestServer, type TestServer } from "../support/cli.ts";
+import { describe, expect, test } from "vitest";
+import { runCli, serverOfThisFile, startForTest, startTestServer } from "../support/cli.ts";
 import { newQueue, PATIENT, startWorker } from "../support/cli-worker.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  await ensureBuilt();
-  server = await startTestServer();
-}, 150_000);
-afterAll(() => server.stop());
+const server = await serverOfThisFile();
 
 describe("capstan run", () => {
   test("ends with the code of an error when the command fails, and shows why", async () => {

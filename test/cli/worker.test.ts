@@ -1,18 +1,12 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { probeProtections } from "../../src/worker/index.ts";
-import { ensureBuilt } from "../support/build.ts";
-import { folderForTest, runCli, startForTest, startTestServer, type TestServer } from "../support/cli.ts";
+import { folderForTest, runCli, serverOfThisFile, startForTest } from "../support/cli.ts";
 import { newQueue, PATIENT, type Queue, startWorker } from "../support/cli-worker.ts";
 import { eventually } from "../support/eventually.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  await ensureBuilt();
-  server = await startTestServer();
-}, 150_000);
-afterAll(() => server.stop());
+const server = await serverOfThisFile();
 
 const works = new Set((await probeProtections()).flatMap(({ name, inForce }) => (inForce ? [name] : [])));
 

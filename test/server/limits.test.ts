@@ -95,10 +95,10 @@ test("the deepest JSON that a server can be told to take is kept on every store"
 });
 
 test("what an agent and an environment hold is bounded, and the largest part is named", async () => {
-  const large = "x".repeat(LIMITS.agentCharacters);
+  const large = "x".repeat(LIMITS.freeFormCharacters);
   const agent = { name: "a", model: "m", tools: [{ name: "t", description: large }] };
   const fault = refused(await server.call("POST", "/agents", { body: agent }), 400, "invalid_request_error");
-  expect([fault.param, fault.message]).toEqual(["tools", expect.stringContaining(String(LIMITS.agentCharacters))]);
+  expect([fault.param, fault.message]).toEqual(["tools", expect.stringContaining(String(LIMITS.freeFormCharacters))]);
   const config = { type: "self_hosted", note: large };
   const other = refused(await create(JSON.stringify({ name: "n", config })), 400, "invalid_request_error");
   expect(other.param).toBe("config.note");

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { onTestFinished } from "vitest";
+import { afterAll, onTestFinished } from "vitest";
 import { CapstanClient } from "../../src/client/index.ts";
-import { ROOT } from "./build.ts";
+import { ensureBuilt, ROOT } from "./build.ts";
 import { eventually } from "./eventually.ts";
 
 export interface CliResult {
@@ -115,4 +115,12 @@ export async function startTestServer(): Promise<TestServer> {
       return result;
     },
   };
+}
+
+/** The one server that all tests of a file share, for as long as the file has tests to run. */
+export async function serverOfThisFile(): Promise<TestServer> {
+  await ensureBuilt();
+  const server = await startTestServer();
+  afterAll(() => server.stop());
+  return server;
 }

@@ -9,7 +9,7 @@ import type { Loader } from "./loader.ts";
 import { Locks } from "./locks.ts";
 import type { PostgresLimits } from "./options.ts";
 import type { PollerNotes } from "./pollers.ts";
-import { type Sql, sql } from "./sql.ts";
+import { type Sql, sql, untilItsEnd } from "./sql.ts";
 import type { Writer } from "./writer.ts";
 
 /** How often a batch is done again that the database has rolled back, or that changed what it had not locked. */
@@ -161,10 +161,10 @@ export function settingsSql(limits: PostgresLimits): Sql {
     enable_mergejoin: "off",
     jit: "off",
   };
-  const set = Object.entries(settings).map(([name, value]) => `set_config('${name}', '${value}', true)`);
+  const set = Object.entries(settings).map(([name, value]) => untilItsEnd(name, value));
   return { name: "settings", text: `SELECT ${[...set, DURABLE].join(", ")}` };
 }
 
 /** Whatever the database's default is, a commit that is answered is on disk; a stronger setting stays. */
 const DURABLE = `CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
-  THEN set_config('synchronous_commit', 'on', true) END`;
+  THEN ${untilItsEnd("synchronous_commit", "on")} END`;

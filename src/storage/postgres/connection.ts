@@ -4,7 +4,7 @@ import { isConnectionLost } from "./errors.ts";
 import type { PostgresLimits } from "./options.ts";
 import { parserOf } from "./parsers.ts";
 import { RoundTrip } from "./round-trip.ts";
-import { type Sql, sql } from "./sql.ts";
+import { type Sql, sql, untilItsEnd } from "./sql.ts";
 
 const TYPES = { getTypeParser: parserOf } as pg.CustomTypesConfig;
 
@@ -38,7 +38,7 @@ export class Connections {
     this.#pool = new pg.Pool({ ...clientConfig(options), max: size });
     this.#prepare = options.prepare;
     const { statementTimeoutMs } = options.limits;
-    this.#timed = sql("timed", `SELECT set_config('statement_timeout', '${statementTimeoutMs}', true)`);
+    this.#timed = sql("timed", `SELECT ${untilItsEnd("statement_timeout", statementTimeoutMs)}`);
     // Without listeners a connection that breaks would end the process. Whoever uses it gets the error from its query.
     this.#pool.on("error", () => undefined);
     this.#pool.on("connect", (client) => client.on("error", () => undefined));

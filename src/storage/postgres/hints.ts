@@ -3,6 +3,7 @@ import { type CommitSignals, NO_SIGNALS } from "../store.ts";
 import { Listener } from "./listener.ts";
 import type { Query } from "./lists.ts";
 import type { PostgresLimits } from "./options.ts";
+import { untilItsEnd } from "./sql.ts";
 import { Outbox, readMessage } from "./wire.ts";
 
 export interface HintsListeners {
@@ -28,7 +29,7 @@ const HELLO_MS = 5_000;
 const GONE_MS = 16_000;
 
 /** A transaction that notifies writes to the log; that nobody waits for it costs at most a hint. */
-const NOTIFY = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)";
+const NOTIFY = `SELECT ${untilItsEnd("synchronous_commit", "off")}, pg_notify($1, $2)`;
 
 /**
  * What servers tell each other about their commits, so that waiters need not ask: hints only. They are sent after the

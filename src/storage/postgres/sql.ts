@@ -6,6 +6,10 @@ export interface Sql {
 
 export const sql = (name: string, text: string): Sql => ({ name, text });
 
+/** Sets something until the transaction ends, in a list of what a SELECT gives. */
+export const untilItsEnd = (setting: string, value: string | number): string =>
+  `set_config('${setting}', '${value}', true)`;
+
 /**
  * The instant that a batch decides by: the database's clock when the statement came in, which is after the locks before
  * it were granted. A parameter stands in for it in tests.

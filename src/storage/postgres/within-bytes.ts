@@ -1,4 +1,5 @@
 import { PAGE_BYTES } from "../../core/page.ts";
+import { jsonColumns } from "../rows/index.ts";
 import type { PgTable } from "./tables.ts";
 
 /** Rows in the order of one index, no more of them than a limit. */
@@ -24,9 +25,8 @@ export function withinBytes<Record extends { readonly id: string }>(
   { from, key, direction, limit }: Scan,
 ): string {
   const scan = `SELECT ${columns("kept")} FROM ${from} ORDER BY kept.${key} ${direction} LIMIT ${limit}`;
-  const long = Object.keys(table.columns).filter((column) => table.columns[column] === "json");
   const size = (of: (column: string) => string): string =>
-    ["0", ...long.map((column) => `coalesce(${of(`kept.${column}`)}, 0)`)].join(" + ");
+    ["0", ...jsonColumns(table).map((column) => `coalesce(${of(`kept.${column}`)}, 0)`)].join(" + ");
   const before = `WINDOW before AS (ORDER BY kept.${key} ${direction} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)`;
   return `SELECT ${columns("kept")}, kept.next FROM (
       SELECT kept.*, sum(${size((column) => `octet_length(${column}::text)`)}) OVER before AS bytes FROM (

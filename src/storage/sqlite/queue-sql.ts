@@ -31,20 +31,27 @@ export class LimitedQuery {
   }
 }
 
+/** The partial indexes that hold the queued items between them, and the condition of each. */
+const QUEUED = {
+  work_ready: "state = 'queued' AND delivered_at IS NULL AND available_at IS NULL",
+  work_delivered: "state = 'queued' AND delivered_at IS NOT NULL",
+  work_delayed: "state = 'queued' AND available_at IS NOT NULL",
+};
+
 /**
  * How the queue is read. Each statement names its partial index: without statistics, which a young database has none of,
  * SQLite may prefer the index over all items and read past every stopped one.
  */
 export const QUEUE_SQL = {
   /** Never delivered: in claim order, so that the first entry is the next item however many wait behind it. */
-  ready: `SELECT id FROM work INDEXED BY work_ready WHERE environment_id = ? AND state = 'queued'
-    AND delivered_at IS NULL AND available_at IS NULL ORDER BY id`,
+  ready: `SELECT id FROM work INDEXED BY work_ready WHERE environment_id = ?
+    AND ${QUEUED.work_ready} ORDER BY id`,
   /** Delivered and not acknowledged until an instant. */
-  delivered: `SELECT id FROM work INDEXED BY work_delivered WHERE environment_id = ? AND state = 'queued'
-    AND delivered_at IS NOT NULL AND delivered_at <= ? ORDER BY id`,
+  delivered: `SELECT id FROM work INDEXED BY work_delivered WHERE environment_id = ?
+    AND ${QUEUED.work_delivered} AND delivered_at <= ? ORDER BY id`,
   /** Released with a delay that is over at an instant. */
-  delayed: `SELECT id FROM work INDEXED BY work_delayed WHERE environment_id = ? AND state = 'queued'
-    AND available_at IS NOT NULL AND available_at <= ? ORDER BY id`,
+  delayed: `SELECT id FROM work INDEXED BY work_delayed WHERE environment_id = ?
+    AND ${QUEUED.work_delayed} AND available_at <= ? ORDER BY id`,
   /** Whatever a sweeper has to look at by an instant. */
   due: `SELECT id FROM work INDEXED BY work_due WHERE sweep_at IS NOT NULL AND sweep_at <= ?
     ORDER BY sweep_at LIMIT ?`,
@@ -54,13 +61,8 @@ export const QUEUE_SQL = {
     AND json_extract(payload, '$.tool_use_id') = ? AND type = 'user.tool_result'`,
 } as const;
 
-const QUEUED = {
-  work_ready: "delivered_at IS NULL AND available_at IS NULL",
-  work_delivered: "delivered_at IS NOT NULL",
-  work_delayed: "available_at IS NOT NULL",
-};
 const queuedItems = Object.entries(QUEUED)
-  .map(([index, condition]) => `SELECT * FROM work INDEXED BY ${index} WHERE state = 'queued' AND ${condition}`)
+  .map(([index, condition]) => `SELECT * FROM work INDEXED BY ${index} WHERE ${condition}`)
   .join(" UNION ALL ");
 const LEASED = "(SELECT * FROM work INDEXED BY work_due WHERE sweep_at IS NOT NULL)";
 
