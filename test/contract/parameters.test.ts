@@ -40,6 +40,11 @@ describe("an integer in the query", () => {
     expect(read(poll, { reclaim_older_than_ms: "0" }).value).toEqual({ reclaim_older_than_ms: 0 });
   });
 
+  it("is refused when it is repeated, or given as a list, and told how often it was", () => {
+    expect(read(poll, { block_ms: ["5"] }).message).toMatch(/^is given as a list; give it once/);
+    expect(read(poll, { block_ms: ["5", "6"] }).message).toMatch(/^is given 2 times; give it once/);
+  });
+
   it.each(NO_INTEGERS)("is refused as %j, under its name", (text) => {
     expect(refusedIn(poll, { block_ms: text })).toBe("block_ms");
     expect(refusedIn(poll, { reclaim_older_than_ms: text })).toBe("reclaim_older_than_ms");
