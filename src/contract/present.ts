@@ -41,12 +41,12 @@ export const presentWork = (work: WorkRecord): Work => ({
   metadata: work.metadata,
 });
 
-export const presentHeartbeat = (answer: HeartbeatAnswer): WorkHeartbeat => ({
+export const presentHeartbeat = ({ at, beat }: HeartbeatAnswer): WorkHeartbeat => ({
   type: "work_heartbeat",
-  last_heartbeat: formatTime(answer.at),
-  lease_extended: answer.ttlSeconds > 0,
-  state: answer.stopping ? "stopping" : "active",
-  ttl_seconds: answer.ttlSeconds,
+  last_heartbeat: formatTime(at),
+  lease_extended: beat.ttlSeconds > 0,
+  state: beat.stopping ? "stopping" : "active",
+  ttl_seconds: beat.ttlSeconds,
 });
 
 export const presentStats = (

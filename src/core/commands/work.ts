@@ -119,8 +119,9 @@ export interface HeartbeatInput extends WorkTarget {
   readonly idempotencyKey: string | null;
 }
 
-export interface HeartbeatAnswer extends Beat {
+export interface HeartbeatAnswer {
   readonly at: Micros;
+  readonly beat: Beat;
 }
 
 export const heartbeat = define<HeartbeatInput, HeartbeatAnswer>({
@@ -132,7 +133,7 @@ export const heartbeat = define<HeartbeatInput, HeartbeatAnswer>({
     if (changed.refused) return changed;
     const { beat, latestHeartbeatAt } = changed.value;
     if (beat === null || latestHeartbeatAt === null) throw new Error(`${input.workId} accepted a beat and holds none`);
-    return done({ ...beat, at: latestHeartbeatAt });
+    return done({ at: latestHeartbeatAt, beat });
   },
 });
 

@@ -83,6 +83,13 @@ export class Connections {
     return rows;
   }
 
+  /** A statement that comes again and again, so that it stays prepared, and whose rows nobody wants. */
+  async run(statement: Sql, values: readonly Value[]): Promise<void> {
+    const trip = this.roundTrip();
+    trip.add(statement, values);
+    await this.use((client) => trip.run(client));
+  }
+
   async close(): Promise<void> {
     await this.#pool.end();
   }

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
+import type { Value } from "../rows/index.ts";
 import { type CommitSignals, NO_SIGNALS } from "../store.ts";
 import { Listener } from "./listener.ts";
-import type { Query } from "./lists.ts";
 import type { PostgresLimits } from "./options.ts";
-import { untilItsEnd } from "./sql.ts";
+import { type Sql, sql, untilItsEnd } from "./sql.ts";
 import { Outbox, readMessage } from "./wire.ts";
 
 export interface HintsListeners {
@@ -21,7 +21,7 @@ export interface HintsOptions {
   readonly schema: string;
   readonly limits: PostgresLimits;
   /** For sending. */
-  readonly query: Query;
+  run(statement: Sql, values: readonly Value[]): Promise<void>;
 }
 
 /** How often a server says that it is there, and after how much silence it is taken for gone. */
@@ -29,7 +29,7 @@ const HELLO_MS = 5_000;
 const GONE_MS = 16_000;
 
 /** A transaction that notifies writes to the log; that nobody waits for it costs at most a hint. */
-const NOTIFY = `SELECT ${untilItsEnd("synchronous_commit", "off")}, pg_notify($1, $2)`;
+const NOTIFY = sql("notify", `SELECT ${untilItsEnd("synchronous_commit", "off")}, pg_notify($1, $2)`);
 
 /**
  * What servers tell each other about their commits, so that waiters need not ask: hints only. They are sent after the
@@ -105,7 +105,7 @@ export class Hints {
 
   async #notify(payload: string): Promise<void> {
     try {
-      await this.#options.query(NOTIFY, [this.#channel, payload]);
+      await this.#options.run(NOTIFY, [this.#channel, payload]);
     } catch {
       // The others find out by their safety poll.
     }

@@ -3,6 +3,7 @@ import { StoreUnavailable } from "../store.ts";
 import { type ConnectionOptions, Connections } from "./connection.ts";
 import { unavailable } from "./errors.ts";
 import type { Query } from "./lists.ts";
+import type { Sql } from "./sql.ts";
 
 /** The one place where statements outside of batches are run, and a driver's error becomes one of ours. */
 export class Reading {
@@ -16,13 +17,22 @@ export class Reading {
     this.#maxWaiting = maxWaitingReads;
   }
 
-  async query(text: string, values: readonly Value[]): ReturnType<Query> {
+  query(text: string, values: readonly Value[]): ReturnType<Query> {
+    return this.#asked(() => this.#connections.query(text, values));
+  }
+
+  /** A statement that comes again and again, and gives nothing back. */
+  run(statement: Sql, values: readonly Value[]): Promise<void> {
+    return this.#asked(() => this.#connections.run(statement, values));
+  }
+
+  async #asked<T>(ask: () => Promise<T>): Promise<T> {
     if (!this.#open) throw new StoreUnavailable("The store is closed.");
     if (this.#connections.waiting >= this.#maxWaiting) {
       throw new StoreUnavailable(`${this.#maxWaiting} reads wait for the database already.`);
     }
     try {
-      return await this.#connections.query(text, values);
+      return await ask();
     } catch (error) {
       throw unavailable(error);
     }

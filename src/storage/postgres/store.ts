@@ -128,7 +128,7 @@ class PostgresStore implements Store {
     this.#batcher = new Batcher(this.#backend, this.#ids, committed, limits.maxBatches);
     const listenUrl = options.listenUrl === false ? undefined : (options.listenUrl ?? options.url);
     this.#hints = new Hints(
-      { listenUrl, schema, limits, query: unguarded },
+      { listenUrl, schema, limits, run: (statement, values) => this.#reading.run(statement, values) },
       {
         emit: (signals) => this.#emit(signals),
         arrived: (first) => {
