@@ -1,9 +1,10 @@
 /** The five commits of a cycle by pgbench, which speaks to the database directly: what SQL of one's own would do. */
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ROOT } from "../support/machine.mjs";
+import { startOn } from "../support/process.mjs";
 
 const file = (name) => fileURLToPath(new URL(`./${name}`, import.meta.url));
 
@@ -44,12 +45,12 @@ function migrate(dist, url) {
   if (status !== 0) throw new Error(`The schema cannot be made: ${stderr}`);
 }
 
-/** Resolves with cycles per second. */
-export async function rawCycles(urls, { cycle, clients }, seconds) {
+/** Resolves with cycles per second. `core` is where pgbench runs, `null` for anywhere. */
+export async function rawCycles(urls, { cycle, clients }, { seconds, core }) {
   const { username, password, hostname, port, pathname } = new URL(urls[cycle]);
   const load = ["-n", "-M", "prepared", "-f", RAW_CYCLES[cycle].script, "-c", clients, "-j", 2, "-T", seconds];
   const where = ["-h", hostname, "-p", port, "-U", username, pathname.slice(1)];
-  const child = spawn("pgbench", [...load, ...where].map(String), {
+  const child = startOn(core, "pgbench", [...load, ...where].map(String), {
     env: { ...process.env, PGPASSWORD: password },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -1,12 +1,12 @@
 /**
  * The whole life of a work item over HTTP on PostgreSQL, against the same five commits made by pgbench on the same
- * database server, in turn. Nothing is pinned: servers, database and load share the machine's cores, in both.
+ * database server, in turn, and from the same core.
  */
 import { prepareRaw, RAW_CYCLES, rawCycles, requirePgbench } from "../raw/pgbench.mjs";
 import { DURABILITY } from "../servers/postgres.mjs";
 import { summary } from "../support/statistics.mjs";
 import { measureCosts } from "./costs.mjs";
-import { startPlace } from "./postgres-place.mjs";
+import { PLACEMENTS, placementText, startPlace } from "./postgres-place.mjs";
 import { verbs } from "./verbs.mjs";
 
 /** What Capstan is compared with: which of the raw cycles, with how many clients of pgbench. */
@@ -17,25 +17,27 @@ const nameOf = ({ cycle, clients }) => `${cycle}, ${clients} clients`;
 
 export async function cyclePostgres(options, { repeats, ms, warmMs }) {
   requirePgbench();
+  const placement = PLACEMENTS[options.placement];
+  if (placement === undefined) throw new Error(`--placement is one of ${Object.keys(PLACEMENTS).join(", ")}.`);
   const replicas = Number(options.replicas);
   const rows = [];
   let version;
   for (const workers of options.workers.split(",").map(Number)) {
-    const place = await startPlace(options, { replicas, workers });
+    const place = await startPlace(options, { replicas, workers, placement });
     try {
       const raw = await prepareRaw(place.postgres, options);
       version = place.postgres.version;
-      rows.push(await compare({ ...place, raw }, workers, { repeats, ms, warmMs }));
+      rows.push(await compare({ ...place, raw, core: placement.others }, workers, { repeats, ms, warmMs }));
       console.log(oneLine(rows.at(-1)));
     } finally {
       await place.stop();
     }
   }
   return {
-    kept_as: `cycle-postgres-${replicas}`,
+    kept_as: `cycle-postgres-${replicas}${placement === PLACEMENTS.apart ? "" : `-${options.placement}`}`,
     database: `PostgreSQL ${version}`,
     durability: DURABILITY,
-    placement: "nothing is pinned",
+    placement: placementText(placement),
     replicas,
     requests_per_cycle: 5,
     repeats,
@@ -45,7 +47,7 @@ export async function cyclePostgres(options, { repeats, ms, warmMs }) {
   };
 }
 
-async function compare({ replicas, raw, load, ask }, workers, { repeats, ms, warmMs }) {
+async function compare({ replicas, raw, core, load, ask }, workers, { repeats, ms, warmMs }) {
   // The compiler of the JavaScript engine needs some ten thousand requests before a server runs at its own speed.
   for (let done = 0; done < replicas * WARM_CYCLES; ) {
     done += (await ask("cycle", { warmMs: 0, ms: 1_000 })).cycles_with_warm_up;
@@ -53,7 +55,7 @@ async function compare({ replicas, raw, load, ask }, workers, { repeats, ms, war
   const rounds = [];
   const rates = Object.fromEntries(RAW.map((one) => [nameOf(one), []]));
   for (let repeat = 0; repeat < repeats; repeat++) {
-    for (const one of RAW) rates[nameOf(one)].push(await rawCycles(raw, one, (warmMs + ms) / 1_000));
+    for (const one of RAW) rates[nameOf(one)].push(await rawCycles(raw, one, { seconds: (warmMs + ms) / 1_000, core }));
     rounds.push(await ask("cycle", { warmMs, ms }));
   }
   const audit = await load.ask({ action: "audit", name: "cycle" });

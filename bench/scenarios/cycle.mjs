@@ -15,6 +15,7 @@ export const cycle = {
     seconds: { type: "string", default: "5" },
     store: { type: "string", default: "sqlite" },
     replicas: { type: "string", default: "1" },
+    placement: { type: "string", default: "apart" },
   },
   async run(options) {
     const settings = {
@@ -24,6 +25,10 @@ export const cycle = {
       warmMs: 1_000,
     };
     if (options.store === "postgres") return (await import("./cycle-postgres.mjs")).cyclePostgres(options, settings);
+    if (options.store !== "sqlite") throw new Error("--store is sqlite or postgres.");
+    if (options.replicas !== "1" || options.placement !== "apart") {
+      throw new Error("--replicas and --placement go with --store postgres.");
+    }
     const rows = [];
     for (const count of options.workers.split(",").map(Number)) {
       rows.push(await compare(count, settings));

@@ -1,9 +1,19 @@
-/** Capstan on PostgreSQL as the benchmarks use it: nothing is pinned, for three kinds of processes share the cores. */
+/** Capstan on PostgreSQL as the benchmarks use it. */
 import { startPostgres } from "../servers/postgres.mjs";
 import { startLoad } from "../support/load.mjs";
+import { moveTo, PINNED } from "../support/process.mjs";
 import { newToken, prepareQueue, startCapstan } from "../support/servers.mjs";
 
 export const DATABASE = "capstan";
+
+/** Where processes run: cores, or `null` for anywhere. */
+export const PLACEMENTS = {
+  /** A database of one core, whoever uses it. */
+  apart: { database: 1, others: 0, text: "database on core 1, what talks to it on core 0" },
+  shared: { database: null, others: null, text: "nothing is pinned" },
+};
+
+export const placementText = ({ text }) => (PINNED ? text : PLACEMENTS.shared.text);
 
 /**
  * Starts servers over a database of their own, and the load in front of them.
@@ -11,16 +21,22 @@ export const DATABASE = "capstan";
  * @param options those of the command line
  * @param kinds of load, each with this many workers
  * @param counting statements are counted
+ * @param placement one of the above
  */
-export async function startPlace(options, { replicas, workers, kinds = ["cycle"], counting = false }) {
+export async function startPlace(
+  options,
+  { replicas, workers, kinds = ["cycle"], counting = false, placement = PLACEMENTS.shared },
+) {
   const postgres = await startPostgres({ counting });
+  moveTo(placement.database, postgres.pid);
+  const core = placement.others;
   const databaseUrl = await postgres.createDatabase(DATABASE);
   const adminToken = newToken();
   const servers = [];
   for (let index = 0; index < replicas; index++) {
-    servers.push(await startCapstan({ ...options, databaseUrl, adminToken, core: null }));
+    servers.push(await startCapstan({ ...options, databaseUrl, adminToken, core }));
   }
-  const load = startLoad({ core: null });
+  const load = startLoad({ core });
   const stop = async () => {
     await load.stop();
     for (const server of servers) await server.stop();

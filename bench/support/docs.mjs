@@ -15,7 +15,9 @@ const PAGES = {
   "docs/benchmarks.md": {
     cycle: { render: cycleTable },
     "cycle-postgres-1": { render: cyclePostgresTable },
+    "cycle-postgres-1-shared": { render: cyclePostgresTable },
     "cycle-postgres-3": { render: cyclePostgresTable },
+    "cycle-postgres-3-shared": { render: cyclePostgresTable },
     "backlog-postgres": { render: backlogTable },
     waiters: { render: waitersTable },
     stream: { render: streamTable },

@@ -1,6 +1,6 @@
 /** Processes of a run, each pinned to a core of its own where the machine allows it. */
 import { spawn, spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
 export const CORES = { server: 0, load: 1 };
@@ -14,14 +14,27 @@ process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
 
-/** Starts a Node program, on a core of its own unless that is `null`. `options` are those of `spawn`. */
-export function startNode(core, words, options) {
-  const [file, args] =
-    PINNED && core !== null ? ["taskset", ["-c", String(core), process.execPath, ...words]] : [process.execPath, words];
-  const child = spawn(file, args, options);
+/** Starts a program on one core, unless that is `null`. `options` are those of `spawn`. */
+export function startOn(core, file, words, options) {
+  const pinned = PINNED && core !== null;
+  const child = pinned ? spawn("taskset", ["-c", String(core), file, ...words], options) : spawn(file, words, options);
   running.add(child);
   child.once("exit", () => running.delete(child));
   return child;
+}
+
+/** The same for a Node program. */
+export const startNode = (core, words, options) => startOn(core, process.execPath, words, options);
+
+/** Moves a process that runs, and what it has started, to one core; what it starts from now on runs there, too. */
+export function moveTo(core, pid) {
+  if (!PINNED || core === null) return;
+  for (const one of [pid, ...childrenOf(pid)]) {
+    const words = ["-a", "-c", "-p", String(core), String(one)];
+    const { status, stderr } = spawnSync("taskset", words, { encoding: "utf8" });
+    // Some of what a database starts ends by itself.
+    if (status !== 0 && existsSync(`/proc/${one}`)) throw new Error(`It cannot be moved to core ${core}: ${stderr}`);
+  }
 }
 
 /** Ends a process that this run started, and waits for it. */
