@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Value } from "../rows/index.ts";
 import { type CommitSignals, NO_SIGNALS } from "../store.ts";
 import { Listener } from "./listener.ts";
 import type { PostgresLimits } from "./options.ts";
+import { Pace } from "./pace.ts";
 import { type Sql, sql, untilItsEnd } from "./sql.ts";
 import { Outbox, readMessage } from "./wire.ts";
 
@@ -44,8 +46,10 @@ export class Hints {
   readonly #listeners: HintsListeners;
   readonly #listener: Listener | undefined;
   readonly #outbox = new Outbox();
-  #sending = false;
-  #closed = false;
+  readonly #pace: Pace;
+  /** Ends with the last of what there is to send. */
+  #sending: Promise<void> | undefined;
+  readonly #closing = new AbortController();
   /**
    * When another server was last heard, by the process's steady clock. A server that has just begun counts as having heard
    * one: those that are there may not have answered yet, and must not miss what it commits meanwhile.
@@ -59,6 +63,7 @@ export class Hints {
     this.#listeners = listeners;
     this.#channel = channelOf(options.schema);
     const { listenUrl, limits } = options;
+    this.#pace = new Pace(limits.hintIntervalMs, limits.hintBurst);
     if (listenUrl !== undefined) {
       this.#listener = new Listener(listenUrl, this.#channel, limits, {
         message: (payload) => this.#received(payload),
@@ -82,13 +87,15 @@ export class Hints {
   send(signals: CommitSignals, first: ReadonlyMap<string, string>): void {
     if (this.#isAlone) return;
     this.#outbox.add(signals, first);
-    if (!this.#sending && !this.#outbox.isEmpty) this.#flush();
+    if (this.#sending === undefined && !this.#outbox.isEmpty) this.#sending = this.#sendAll();
   }
 
+  /** Sends what still waits, and ends. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     clearTimeout(this.#safetyTimer);
     clearInterval(this.#helloTimer);
+    await this.#sending;
     await this.#listener?.close();
   }
 
@@ -97,17 +104,33 @@ export class Hints {
     return this.#listener?.isListening === true && performance.now() - this.#heardAt > GONE_MS;
   }
 
-  async #flush(): Promise<void> {
-    this.#sending = true;
-    while (!this.#outbox.isEmpty && !this.#closed) await this.#notify(this.#outbox.take(this.#id));
-    this.#sending = false;
+  async #sendAll(): Promise<void> {
+    let sent = true;
+    while (!this.#outbox.isEmpty && (sent || !this.#isClosing)) {
+      await this.#turn();
+      sent = await this.#notify(this.#outbox.take(this.#id));
+    }
+    this.#sending = undefined;
   }
 
-  async #notify(payload: string): Promise<void> {
+  /** Commits that come in the meantime share the message. */
+  async #turn(): Promise<void> {
+    const waitMs = this.#pace.next(performance.now());
+    if (waitMs === 0 || this.#isClosing) return;
+    await delay(waitMs, undefined, { ref: false, signal: this.#closing.signal }).catch(() => undefined);
+  }
+
+  get #isClosing(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  /** Returns whether it went out; if not, the others find out by their safety poll. */
+  async #notify(payload: string): Promise<boolean> {
     try {
       await this.#options.run(NOTIFY, [this.#channel, payload]);
+      return true;
     } catch {
-      // The others find out by their safety poll.
+      return false;
     }
   }
 
@@ -132,7 +155,7 @@ export class Hints {
   }
 
   #scheduleSafetyPoll(): void {
-    if (this.#closed) return;
+    if (this.#isClosing) return;
     const { safetyPollMs, safetyPollDeafMs } = this.#options.limits;
     const listening = this.#listener?.isListening === true;
     this.#safetyTimer = setTimeout(

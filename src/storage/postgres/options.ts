@@ -17,6 +17,12 @@ export const POSTGRES_LIMITS = {
   idleTransactionTimeoutMs: 5_000,
   /** How long to wait for an answer before the connection is taken for dead. Above all of the server's own limits. */
   answerTimeoutMs: 8_000,
+  /**
+   * How many hints are sent to other servers: so many at once, after that one each time. Each one wakes every server, so that
+   * what they cost all of them together grows with the square of their number.
+   */
+  hintBurst: 10,
+  hintIntervalMs: 20,
   /** How often the connection that listens is asked for a sign of life. */
   listenerCheckMs: 5_000,
   /** How often everybody who waits looks again, in case a hint was lost; and while no connection listens. */

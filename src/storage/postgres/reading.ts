@@ -17,17 +17,17 @@ export class Reading {
     this.#maxWaiting = maxWaitingReads;
   }
 
-  query(text: string, values: readonly Value[]): ReturnType<Query> {
+  async query(text: string, values: readonly Value[]): ReturnType<Query> {
+    if (!this.#open) throw new StoreUnavailable("The store is closed.");
     return this.#asked(() => this.#connections.query(text, values));
   }
 
-  /** A statement that comes again and again, and gives nothing back. */
+  /** A statement that comes again and again, and gives nothing back. It may still come when reads are turned away. */
   run(statement: Sql, values: readonly Value[]): Promise<void> {
     return this.#asked(() => this.#connections.run(statement, values));
   }
 
   async #asked<T>(ask: () => Promise<T>): Promise<T> {
-    if (!this.#open) throw new StoreUnavailable("The store is closed.");
     if (this.#connections.waiting >= this.#maxWaiting) {
       throw new StoreUnavailable(`${this.#maxWaiting} reads wait for the database already.`);
     }
@@ -38,7 +38,7 @@ export class Reading {
     }
   }
 
-  /** Turns new statements away. Those that are under way go on. */
+  /** Turns new reads away. Those that are under way go on. */
   shut(): void {
     this.#open = false;
   }

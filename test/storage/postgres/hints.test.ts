@@ -59,6 +59,35 @@ test("a server hears of another one's commits, once, and of its own at once", as
   expect(queuedIn(there.heard, environmentId)).toEqual([1]);
 });
 
+test("what many commits have to say goes in a few messages at once, and then in one now and then", async () => {
+  const here = await open();
+  const busy = await open({ hintBurst: 1, hintIntervalMs: NEVER_MS });
+  const marked = async () => {
+    const { environmentId } = await queueOn((await open()).store);
+    await eventually(() => expect(queuedIn(here.heard, environmentId)).toEqual([1]));
+  };
+  const first = await queueOn(busy.store);
+  await eventually(() => expect(queuedIn(here.heard, first.environmentId)).toEqual([1]));
+  const [second, third] = [await queueOn(busy.store), await queueOn(busy.store)];
+  await marked();
+  expect(queuedIn(here.heard, second.environmentId)).toEqual([]);
+  here.heard.length = 0;
+  // A server that goes says what it has left, in one message.
+  await busy.store.close();
+  await eventually(() => expect(queuedIn(here.heard, second.environmentId)).toEqual([1]));
+  expect(here.heard).toHaveLength(1);
+  expect(queuedIn(here.heard, third.environmentId)).toEqual([1]);
+});
+
+test("what waits for its turn is sent when that comes", async () => {
+  const here = await open();
+  const busy = await open({ hintBurst: 1, hintIntervalMs: 20 });
+  for (let n = 0; n < 3; n++) {
+    const { environmentId } = await queueOn(busy.store);
+    await eventually(() => expect(queuedIn(here.heard, environmentId)).toEqual([1]));
+  }
+});
+
 test("a server that comes later is heard by those that thought they were alone", async () => {
   const first = await open();
   await queueOn(first.store);
