@@ -8,6 +8,7 @@ import { DURABILITY, startPostgres } from "../servers/postgres.mjs";
 import { familyCpuMs } from "../support/process.mjs";
 import { newToken, prepareQueue, startCapstan } from "../support/servers.mjs";
 import { percentiles, summary } from "../support/statistics.mjs";
+import { PLACEMENTS, placementText } from "./postgres-place.mjs";
 
 const SHARES = { p50: 0.5, p99: 0.99 };
 const WARM_CLAIMS = 200;
@@ -57,7 +58,7 @@ function result(postgres, sizes, rounds, { repeats, claims }) {
     kept_as: "backlog-postgres",
     database: `PostgreSQL ${postgres.version}`,
     durability: DURABILITY,
-    placement: "nothing is pinned",
+    placement: placementText(PLACEMENTS.shared),
     repeats,
     claims_per_repeat: claims,
     rows,

@@ -1,7 +1,7 @@
 /** What a cycle and a heartbeat cost the database. It is counted and not timed, so other load on the machine matters little. */
 import { DURABILITY, statementCalls, walBytes } from "../servers/postgres.mjs";
 import { round } from "../support/statistics.mjs";
-import { DATABASE, startPlace } from "./postgres-place.mjs";
+import { DATABASE, PLACEMENTS, placementText, startPlace } from "./postgres-place.mjs";
 
 export const costs = {
   summary: "statements and bytes of log that a cycle and a heartbeat cost PostgreSQL",
@@ -16,7 +16,7 @@ export const costs = {
       kept_as: `costs-postgres-${options.replicas}`,
       database: `PostgreSQL ${version}`,
       durability: DURABILITY,
-      placement: "nothing is pinned",
+      placement: placementText(PLACEMENTS.shared),
       replicas: Number(options.replicas),
       rows,
     };

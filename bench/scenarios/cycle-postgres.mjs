@@ -34,7 +34,7 @@ export async function cyclePostgres(options, { repeats, ms, warmMs }) {
     }
   }
   return {
-    kept_as: `cycle-postgres-${replicas}${placement === PLACEMENTS.apart ? "" : `-${options.placement}`}`,
+    kept_as: `cycle-postgres-${replicas}-${options.placement}`,
     database: `PostgreSQL ${version}`,
     durability: DURABILITY,
     placement: placementText(placement),

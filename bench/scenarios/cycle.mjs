@@ -26,8 +26,8 @@ export const cycle = {
     };
     if (options.store === "postgres") return (await import("./cycle-postgres.mjs")).cyclePostgres(options, settings);
     if (options.store !== "sqlite") throw new Error("--store is sqlite or postgres.");
-    if (options.replicas !== "1" || options.placement !== "apart") {
-      throw new Error("--replicas and --placement go with --store postgres.");
+    for (const name of ["replicas", "placement"]) {
+      if (options[name] !== this.options[name].default) throw new Error(`--${name} goes with --store postgres.`);
     }
     const rows = [];
     for (const count of options.workers.split(",").map(Number)) {

@@ -1,7 +1,7 @@
 /** Capstan on PostgreSQL as the benchmarks use it. */
 import { startPostgres } from "../servers/postgres.mjs";
 import { startLoad } from "../support/load.mjs";
-import { moveTo, PINNED } from "../support/process.mjs";
+import { CORES, moveTo, PINNED } from "../support/process.mjs";
 import { newToken, prepareQueue, startCapstan } from "../support/servers.mjs";
 
 export const DATABASE = "capstan";
@@ -9,11 +9,14 @@ export const DATABASE = "capstan";
 /** Where processes run: cores, or `null` for anywhere. */
 export const PLACEMENTS = {
   /** A database of one core, whoever uses it. */
-  apart: { database: 1, others: 0, text: "database on core 1, what talks to it on core 0" },
-  shared: { database: null, others: null, text: "nothing is pinned" },
+  apart: { database: CORES.database, others: CORES.server },
+  shared: { database: null, others: null },
 };
 
-export const placementText = ({ text }) => (PINNED ? text : PLACEMENTS.shared.text);
+export const placementText = ({ database, others }) =>
+  PINNED && database !== null
+    ? `database on core ${database}, what talks to it on core ${others}`
+    : "nothing is pinned";
 
 /**
  * Starts servers over a database of their own, and the load in front of them.

@@ -14,9 +14,9 @@ import { keptResult } from "./results.mjs";
 const PAGES = {
   "docs/benchmarks.md": {
     cycle: { render: cycleTable },
-    "cycle-postgres-1": { render: cyclePostgresTable },
+    "cycle-postgres-1-apart": { render: cyclePostgresTable },
     "cycle-postgres-1-shared": { render: cyclePostgresTable },
-    "cycle-postgres-3": { render: cyclePostgresTable },
+    "cycle-postgres-3-apart": { render: cyclePostgresTable },
     "cycle-postgres-3-shared": { render: cyclePostgresTable },
     "backlog-postgres": { render: backlogTable },
     waiters: { render: waitersTable },

@@ -3,7 +3,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
-export const CORES = { server: 0, load: 1 };
+export const CORES = { server: 0, load: 1, database: 1 };
 
 /** Two processes on one core would measure the scheduler, so pinning needs two cores. */
 export const PINNED = availableParallelism() >= 2 && spawnSync("taskset", ["--version"]).status === 0;

@@ -105,32 +105,25 @@ export class Hints {
   }
 
   async #sendAll(): Promise<void> {
-    let sent = true;
-    while (!this.#outbox.isEmpty && (sent || !this.#isClosing)) {
+    while (!this.#outbox.isEmpty) {
       await this.#turn();
-      sent = await this.#notify(this.#outbox.take(this.#id));
+      await this.#notify(this.#outbox.take(this.#id));
     }
     this.#sending = undefined;
   }
 
-  /** Commits that come in the meantime share the message. */
+  /** Waits for it, unless the server stops. Commits that come in the meantime share the message. */
   async #turn(): Promise<void> {
     const waitMs = this.#pace.next(performance.now());
-    if (waitMs === 0 || this.#isClosing) return;
+    if (waitMs === 0) return;
     await delay(waitMs, undefined, { ref: false, signal: this.#closing.signal }).catch(() => undefined);
   }
 
-  get #isClosing(): boolean {
-    return this.#closing.signal.aborted;
-  }
-
-  /** Returns whether it went out; if not, the others find out by their safety poll. */
-  async #notify(payload: string): Promise<boolean> {
+  async #notify(payload: string): Promise<void> {
     try {
       await this.#options.run(NOTIFY, [this.#channel, payload]);
-      return true;
     } catch {
-      return false;
+      // The others find out by their safety poll.
     }
   }
 
@@ -155,7 +148,7 @@ export class Hints {
   }
 
   #scheduleSafetyPoll(): void {
-    if (this.#isClosing) return;
+    if (this.#closing.signal.aborted) return;
     const { safetyPollMs, safetyPollDeafMs } = this.#options.limits;
     const listening = this.#listener?.isListening === true;
     this.#safetyTimer = setTimeout(

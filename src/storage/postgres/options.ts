@@ -18,8 +18,8 @@ export const POSTGRES_LIMITS = {
   /** How long to wait for an answer before the connection is taken for dead. Above all of the server's own limits. */
   answerTimeoutMs: 8_000,
   /**
-   * How many hints are sent to other servers: so many at once, after that one each time. Each one wakes every server, so that
-   * what they cost all of them together grows with the square of their number.
+   * Hints for other servers: this many at once, then one per interval. Each one wakes every server, so that what they cost
+   * all servers together grows with the square of their number.
    */
   hintBurst: 10,
   hintIntervalMs: 20,
