@@ -8,7 +8,7 @@ import { startTable } from "../tables/start.mjs";
 import { streamTable } from "../tables/stream.mjs";
 import { waitersTable } from "../tables/waiters.mjs";
 import { ROOT } from "./machine.mjs";
-import { keptResult } from "./results.mjs";
+import { keptElsewhere, keptResult } from "./results.mjs";
 
 /** Whose result goes where. `of` is the result's name where it is not that of the place. */
 const PAGES = {
@@ -41,7 +41,8 @@ function writePage(name, places, check) {
   let page = current;
   for (const [place, { of = place, render }] of Object.entries(places)) {
     const result = keptResult(of);
-    const body = result === undefined ? "Not measured yet." : `${render(result)}\n\n${origin(of, result)}`;
+    const body =
+      result === undefined ? "Not measured yet." : `${render(result, keptElsewhere(of))}\n\n${origin(of, result)}`;
     const marked = new RegExp(`(<!-- generated: ${place} -->\n).*?(<!-- end -->)`, "s");
     if (!marked.test(page)) throw new Error(`${name} has no place for ${place}.`);
     page = page.replace(marked, (_, begin, end) => `${begin}${body}\n${end}`);

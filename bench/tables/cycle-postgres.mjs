@@ -1,6 +1,6 @@
-import { count, short, spread, table } from "./markdown.mjs";
+import { count, elsewhereTable, short, spread, table } from "./markdown.mjs";
 
-export function cyclePostgresTable({ rows }) {
+export function cyclePostgresTable({ rows }, elsewhere) {
   const raw = Object.keys(rows[0].raw);
   return [
     table(
@@ -22,7 +22,13 @@ export function cyclePostgresTable({ rows }) {
       ]),
     ),
     audits(rows),
-  ].join("\n\n");
+    elsewhereTable(elsewhere, ["Cycles/s", ...raw.map((name) => `Ratio to ${name}`)], (row) => [
+      count(row.cycles_per_second.median),
+      ...raw.map((name) => spread(row.raw[name].ratio, short)),
+    ]),
+  ]
+    .filter(Boolean)
+    .join("\n\n");
 }
 
 const rates = (rows, name) => rows.map(({ raw }) => count(raw[name].cycles_per_second.median)).join(" and ");

@@ -1,6 +1,6 @@
-import { count, short, spread, table } from "./markdown.mjs";
+import { count, elsewhereTable, short, spread, table } from "./markdown.mjs";
 
-export const cycleTable = ({ rows }) =>
+export const cycleTable = ({ rows }, elsewhere) =>
   [
     table(
       [
@@ -30,7 +30,13 @@ export const cycleTable = ({ rows }) =>
       ]),
     ),
     audits(rows),
-  ].join("\n\n");
+    elsewhereTable(elsewhere, ["Ratio to bare Fastify", "Cycles/s"], ({ ratio, capstan }) => [
+      spread(ratio, short),
+      count(capstan.cycles_per_second.median),
+    ]),
+  ]
+    .filter(Boolean)
+    .join("\n\n");
 
 function audits(rows) {
   const sum = (key) => rows.reduce((total, { audit }) => total + audit[key], 0);

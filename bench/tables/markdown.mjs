@@ -11,3 +11,16 @@ export const spread = ({ median, min, max }, format = String) => `${format(media
 
 /** Two digits after the point are all that these figures carry. */
 export const short = (value) => (value >= 100 ? count(value) : String(Number(value.toFixed(2))));
+
+/**
+ * What was measured of the same thing on other processors, or nothing.
+ *
+ * @param cellsOf the figures of one row of a result
+ */
+export function elsewhereTable(results, head, cellsOf) {
+  if (results.length === 0) return "";
+  const lines = results.flatMap(({ machine, taken_at, commit, rows }) =>
+    rows.map((row) => [`${machine.cpu}, ${row.workers} workers`, taken_at.slice(0, 10), commit, ...cellsOf(row)]),
+  );
+  return `On other processors ([bench/results/elsewhere](../bench/results/elsewhere)):\n\n${table(["Processor", "Date", "Commit", ...head], lines)}`;
+}
