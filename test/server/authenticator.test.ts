@@ -19,6 +19,7 @@ const TOKEN: TokenRecord = {
 
 let steadyMs = 0;
 let asked = 0;
+let clockAsked = 0;
 /** What the next answer about the token waits for. */
 let held: Promise<void> = Promise.resolve();
 let writesFail = false;
@@ -30,20 +31,24 @@ beforeEach(async () => {
   steadyMs = 10_000;
   vi.spyOn(performance, "now").mockImplementation(() => steadyMs);
   const store = {
-    findToken: async () => {
+    findToken: async (hash: string) => {
       asked += 1;
       await held;
-      return TOKEN;
+      return hash === TOKEN.hash ? TOKEN : undefined;
     },
     execute: async (_name: string, { usedAt }: { usedAt: ReadonlyMap<string, number> }) => {
       if (writesFail) throw new StoreUnavailable("away");
       written.push(usedAt);
     },
-    now: async () => (steadyMs - 10_000) * 1_000,
+    now: async () => {
+      clockAsked += 1;
+      return (steadyMs - 10_000) * 1_000;
+    },
   };
   authenticator = new Authenticator(store as unknown as Store, new WorkTokens("00"), undefined);
   principal = (await authenticator.fromStore(SECRET)) as Principal;
   asked = 0;
+  clockAsked = 0;
 });
 afterEach(() => vi.restoreAllMocks());
 
@@ -60,6 +65,11 @@ test("the store is asked once for all who have waited with one token", async () 
   steadyMs += 600;
   await Promise.all(Array.from({ length: 100 }, () => authenticator.isStillTrusted(principal)));
   expect(asked).toBe(1);
+});
+
+test("the clock is not asked about a token that nobody has", async () => {
+  expect(await authenticator.fromStore("cpt_guessed")).toBeUndefined();
+  expect([asked, clockAsked]).toEqual([1, 0]);
 });
 
 test("an answer that was asked for before a token was revoked is not kept after it", async () => {

@@ -9,9 +9,11 @@ import type {
 } from "../../core/records.ts";
 import { type Micros, msToMicros } from "../../core/time.ts";
 import type { QueueOutlook, QueueStats, StateCount } from "../store.ts";
+import { arrayOf } from "./arrays.ts";
 import type { Heads } from "./claim-floors.ts";
 import { headsSql } from "./claim-sql.ts";
 import type { Query } from "./lists.ts";
+import { SharedLookup } from "./shared-lookup.ts";
 import { nowSql } from "./sql.ts";
 import type { PgTable, PgTables } from "./tables.ts";
 import { withinBytes } from "./within-bytes.ts";
@@ -25,12 +27,15 @@ export class PostgresReads {
   readonly #schema: string;
   readonly #tables: PgTables;
   readonly #fixedNow: () => Micros | null;
+  readonly #tokens: SharedLookup<TokenRecord>;
 
-  constructor(query: Query, schema: string, tables: PgTables, fixedNow: () => Micros | null) {
+  /** @param maxWaiting lookups of tokens that may wait */
+  constructor(query: Query, schema: string, tables: PgTables, fixedNow: () => Micros | null, maxWaiting: number) {
     this.#query = query;
     this.#schema = schema;
     this.#tables = tables;
     this.#fixedNow = fixedNow;
+    this.#tokens = new SharedLookup((hashes) => this.#tokensByHash(hashes), maxWaiting);
   }
 
   async now(): Promise<Micros> {
@@ -74,11 +79,9 @@ export class PostgresReads {
     }
   }
 
-  async tokenByHash(hash: string): Promise<TokenRecord | undefined> {
-    const { token } = this.#tables;
-    const text = `SELECT ${token.columns("kept")} FROM ${this.#schema}.token AS kept WHERE kept.hash = $1`;
-    const [row] = await this.#query(text, [hash]);
-    return row && token.table.record(row);
+  /** Every call with a token that is not known yet comes here, also those of whoever tries out tokens. */
+  tokenByHash(hash: string): Promise<TokenRecord | undefined> {
+    return this.#tokens.get(hash);
   }
 
   async hasAdminToken(): Promise<boolean> {
@@ -156,6 +159,13 @@ export class PostgresReads {
     await this.#query(`INSERT INTO ${table} (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING`, [name, fresh]);
     const [row] = await this.#query(`SELECT value FROM ${table} WHERE name = $1`, [name]);
     return row?.value as string;
+  }
+
+  async #tokensByHash(hashes: readonly string[]): Promise<ReadonlyMap<string, TokenRecord>> {
+    const { token } = this.#tables;
+    const text = `SELECT ${token.columns("kept")} FROM ${this.#schema}.token AS kept WHERE kept.hash = ANY($1::text[])`;
+    const rows = await this.#query(text, [arrayOf(hashes)]);
+    return new Map(rows.map((row) => [row.hash as string, token.table.record(row)]));
   }
 
   async #one<Record extends { readonly id: string }>(

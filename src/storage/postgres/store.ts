@@ -117,7 +117,7 @@ class PostgresStore implements Store {
       floors,
       limits,
     });
-    this.#reads = new PostgresReads(this.#query, namespace, tables, fixedNow);
+    this.#reads = new PostgresReads(this.#query, namespace, tables, fixedNow, limits.maxWaitingReads);
     this.#workCounts = new Costly(() => this.#reads.countWork(), clock === undefined);
     this.#lists = new PostgresLists(this.#query, namespace, tables);
     this.#housekeeping = new Housekeeping(this.#query, namespace, fixedNow);

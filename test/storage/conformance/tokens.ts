@@ -27,6 +27,15 @@ export function tokenTests(harness: StorageHarness): void {
       expect(again.refused?.kind).toBe("not_found");
     });
 
+    it("are each found among many that are looked for at once, most of which nobody has", async () => {
+      const hashes = Array.from({ length: 300 }, (_, index) => `hash ${index}`);
+      const known = await Promise.all([7, 150, 299].map((index) => make(`hash ${index}`)));
+      const found = await Promise.all(hashes.map((hash) => bench().store.findToken(hash)));
+      expect(found.filter((token) => token !== undefined)).toEqual(known);
+      expect(found.map((token) => token?.hash).filter(Boolean)).toEqual(known.map(({ hash }) => hash));
+      expect(found[150]?.hash).toBe("hash 150");
+    });
+
     it("open the door for an administrator while one is neither revoked nor expired", async () => {
       const { store } = bench();
       expect(await store.hasAdminToken()).toBe(false);

@@ -34,7 +34,7 @@ beforeAll(async () => {
     return rows;
   };
   lists = new PostgresLists(query, schema, tablesIn(schema));
-  reads = new PostgresReads(query, schema, tablesIn(schema), () => null);
+  reads = new PostgresReads(query, schema, tablesIn(schema), () => null, 100);
   client = new pg.Client({ connectionString: url, options: `-c search_path=${schema}` });
   await client.connect();
 });
