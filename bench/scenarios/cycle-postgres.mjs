@@ -27,7 +27,7 @@ export async function cyclePostgres(options, { repeats, ms, warmMs }) {
     try {
       const raw = await prepareRaw(place.postgres, options);
       version = place.postgres.version;
-      rows.push(await compare({ ...place, raw, core: placement.others }, workers, { repeats, ms, warmMs }));
+      rows.push(await compare({ ...place, raw, core: placement.server }, workers, { repeats, ms, warmMs }));
       console.log(oneLine(rows.at(-1)));
     } finally {
       await place.stop();

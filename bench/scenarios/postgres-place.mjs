@@ -6,16 +6,16 @@ import { newToken, prepareQueue, startCapstan } from "../support/servers.mjs";
 
 export const DATABASE = "capstan";
 
-/** Where processes run: cores, or `null` for anywhere. */
+/** Where processes run: cores, or `null` for anywhere. pgbench runs where the servers do. */
 export const PLACEMENTS = {
-  /** A database of one core, whoever uses it. */
-  apart: { database: CORES.database, others: CORES.server },
-  shared: { database: null, others: null },
+  /** A database of one core at most, whoever uses it. */
+  apart: CORES,
+  shared: { server: null, database: null, load: null },
 };
 
-export const placementText = ({ database, others }) =>
+export const placementText = ({ server, database, load }) =>
   PINNED && database !== null
-    ? `database on core ${database}, what talks to it on core ${others}`
+    ? `servers on core ${server}, database on core ${database}, load generator on core ${load}`
     : "nothing is pinned";
 
 /**
@@ -32,14 +32,13 @@ export async function startPlace(
 ) {
   const postgres = await startPostgres({ counting });
   moveTo(placement.database, postgres.pid);
-  const core = placement.others;
   const databaseUrl = await postgres.createDatabase(DATABASE);
   const adminToken = newToken();
   const servers = [];
   for (let index = 0; index < replicas; index++) {
-    servers.push(await startCapstan({ ...options, databaseUrl, adminToken, core }));
+    servers.push(await startCapstan({ ...options, databaseUrl, adminToken, core: placement.server }));
   }
-  const load = startLoad({ core });
+  const load = startLoad({ core: placement.load });
   const stop = async () => {
     await load.stop();
     for (const server of servers) await server.stop();

@@ -19,8 +19,9 @@ export const short = (value) => (value >= 100 ? count(value) : String(Number(val
  */
 export function elsewhereTable(results, head, cellsOf) {
   if (results.length === 0) return "";
-  const lines = results.flatMap(({ machine, taken_at, commit, rows }) =>
-    rows.map((row) => [`${machine.cpu}, ${row.workers} workers`, taken_at.slice(0, 10), commit, ...cellsOf(row)]),
-  );
-  return `On other processors ([bench/results/elsewhere](../bench/results/elsewhere)):\n\n${table(["Processor", "Date", "Commit", ...head], lines)}`;
+  const lines = results.flatMap(({ machine, placement = machine.pinned, taken_at, commit, rows }) => {
+    const origin = [placement, taken_at.slice(0, 10), commit];
+    return rows.map((row) => [`${machine.cpu}, ${row.workers} workers`, ...origin, ...cellsOf(row)]);
+  });
+  return `On other processors ([bench/results/elsewhere](../bench/results/elsewhere)):\n\n${table(["Processor", "Placement", "Date", "Commit", ...head], lines)}`;
 }
