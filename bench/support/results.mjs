@@ -31,9 +31,10 @@ export const keptResult = (name) => read(folder, name);
 /** The same that was kept on other processors, the newest first. */
 export function keptElsewhere(name) {
   const folders = existsSync(elsewhere) ? readdirSync(elsewhere) : [];
+  const here = keptResult(name)?.machine.cpu;
   return folders
     .map((one) => read(`${elsewhere}${one}/`, name))
-    .filter((result) => result !== undefined)
+    .filter((result) => result !== undefined && result.machine.cpu !== here)
     .sort((a, b) => b.taken_at.localeCompare(a.taken_at));
 }
 
