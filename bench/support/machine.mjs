@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
-import { PINNED } from "./process.mjs";
+import { CORES, PINNED } from "./process.mjs";
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -25,7 +25,7 @@ export function circumstances() {
       memory_gb: Math.round(totalmem() / 2 ** 30),
       kernel: release(),
       load_average_before: LOAD_BEFORE,
-      pinned: PINNED ? "server on core 0, load generator on core 1" : "not pinned",
+      pinned: PINNED ? `server on core ${CORES.server}, load generator on core ${CORES.load}` : "not pinned",
     },
     versions: {
       node: process.versions.node,

@@ -22,13 +22,11 @@ export function cyclePostgresTable({ rows }, elsewhere) {
       ]),
     ),
     audits(rows),
-    elsewhereTable(elsewhere, ["Cycles/s", ...raw.map((name) => `Ratio to ${name}`)], (row) => [
+    ...elsewhereTable(elsewhere, ["Cycles/s", ...raw.map((name) => `Ratio to ${name}`)], (row) => [
       count(row.cycles_per_second.median),
       ...raw.map((name) => spread(row.raw[name].ratio, short)),
     ]),
-  ]
-    .filter(Boolean)
-    .join("\n\n");
+  ].join("\n\n");
 }
 
 const rates = (rows, name) => rows.map(({ raw }) => count(raw[name].cycles_per_second.median)).join(" and ");

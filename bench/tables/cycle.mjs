@@ -30,13 +30,11 @@ export const cycleTable = ({ rows }, elsewhere) =>
       ]),
     ),
     audits(rows),
-    elsewhereTable(elsewhere, ["Ratio to bare Fastify", "Cycles/s"], ({ ratio, capstan }) => [
+    ...elsewhereTable(elsewhere, ["Ratio to bare Fastify", "Cycles/s"], ({ ratio, capstan }) => [
       spread(ratio, short),
       count(capstan.cycles_per_second.median),
     ]),
-  ]
-    .filter(Boolean)
-    .join("\n\n");
+  ].join("\n\n");
 
 function audits(rows) {
   const sum = (key) => rows.reduce((total, { audit }) => total + audit[key], 0);

@@ -13,15 +13,16 @@ export const spread = ({ median, min, max }, format = String) => `${format(media
 export const short = (value) => (value >= 100 ? count(value) : String(Number(value.toFixed(2))));
 
 /**
- * What was measured of the same thing on other processors, or nothing.
+ * What was measured of the same thing on other processors: its paragraphs, or none.
  *
  * @param cellsOf the figures of one row of a result
  */
 export function elsewhereTable(results, head, cellsOf) {
-  if (results.length === 0) return "";
+  if (results.length === 0) return [];
   const lines = results.flatMap(({ machine, placement = machine.pinned, taken_at, commit, rows }) => {
     const origin = [placement, taken_at.slice(0, 10), commit];
     return rows.map((row) => [`${machine.cpu}, ${row.workers} workers`, ...origin, ...cellsOf(row)]);
   });
-  return `On other processors ([bench/results/elsewhere](../bench/results/elsewhere)):\n\n${table(["Processor", "Placement", "Date", "Commit", ...head], lines)}`;
+  const heading = `On other processors ([bench/results/elsewhere](../bench/results/elsewhere)):`;
+  return [heading, table(["Processor", "Placement", "Date", "Commit", ...head], lines)];
 }

@@ -138,17 +138,18 @@ export class Authenticator {
   async #ofHash(hashed: string): Promise<Principal | undefined> {
     this.#known.delete(hashed);
     const forgotten = this.#forgotten;
+    // The answer may be as old as the question: a second from its arrival could be more than one from a revocation.
+    const askedAt = performance.now();
     const token = await this.#store.findToken(hashed);
     if (token === undefined || !sameHash(hashed, token.hash) || token.revokedAt !== null) return undefined;
     // Not asked beside the token: whoever tries out tokens would double what that costs the database.
     const now = await this.#store.now();
     if (token.expiresAt !== null && token.expiresAt <= now) return undefined;
     const principal = { tokenId: token.id, role: token.role, environmentId: token.environmentId, hash: hashed };
-    const steady = performance.now();
-    const expiresAt = token.expiresAt === null ? Number.POSITIVE_INFINITY : steady + (token.expiresAt - now) / 1_000;
+    const expiresAt = token.expiresAt === null ? Number.POSITIVE_INFINITY : askedAt + (token.expiresAt - now) / 1_000;
     if (this.#known.size >= MAX_CACHED) this.#known.clear();
     if (this.#forgotten === forgotten) {
-      this.#known.set(hashed, { token, principal, trustedUntil: steady + TRUST_MS, expiresAt });
+      this.#known.set(hashed, { token, principal, trustedUntil: askedAt + TRUST_MS, expiresAt });
     }
     this.#usedAt.set(token.id, now);
     return principal;

@@ -72,6 +72,31 @@ test("the clock is not asked about a token that nobody has", async () => {
   expect([asked, clockAsked]).toEqual([1, 0]);
 });
 
+test("a second of trust begins with the question: the answer may be from before a revocation elsewhere", async () => {
+  const findToken = async () => {
+    steadyMs += 900;
+    return { ...TOKEN, expiresAt: null };
+  };
+  const store = { findToken, now: async () => 0 } as unknown as Store;
+  authenticator = new Authenticator(store, new WorkTokens("00"), undefined);
+  await authenticator.fromStore(SECRET);
+  steadyMs += 100;
+  expect(authenticator.fromMemory(SECRET)).toBeDefined();
+  steadyMs += 1;
+  expect(authenticator.fromMemory(SECRET)).toBeUndefined();
+});
+
+test("a token that expires while the clock's answer is on its way is not believed from memory", async () => {
+  const now = async () => {
+    steadyMs += 400;
+    return 0;
+  };
+  const store = { findToken: async () => ({ ...TOKEN, expiresAt: 300_000 }), now } as unknown as Store;
+  authenticator = new Authenticator(store, new WorkTokens("00"), undefined);
+  await authenticator.fromStore(SECRET);
+  expect(authenticator.fromMemory(SECRET)).toBeUndefined();
+});
+
 test("an answer that was asked for before a token was revoked is not kept after it", async () => {
   steadyMs += 2_000;
   let letGo = (): void => undefined;

@@ -5,8 +5,8 @@ export const SLOW_LOOKUP_MS = 250;
 
 /**
  * Lookups by key, one statement after the other: those that come while one is under way share the next. However many ask,
- * each for something else, they use one connection. Nobody joins a statement that has begun, which might not see what was
- * committed before he came.
+ * each for something else, they use one connection as long as it answers. Nobody joins a statement that has begun, which
+ * might not see what was committed before he came.
  */
 export class SharedLookup<T> {
   readonly #look: (keys: readonly string[]) => Promise<ReadonlyMap<string, T>>;
@@ -32,7 +32,7 @@ export class SharedLookup<T> {
    * @throws StoreUnavailable when too many wait, and whatever `look` throws
    */
   async get(key: string): Promise<T | undefined> {
-    if (this.#keys.size >= this.#maxWaiting && !this.#keys.has(key)) {
+    if (this.#keys.size >= this.#maxWaiting) {
       throw new StoreUnavailable(`${this.#maxWaiting} lookups wait for the database already.`);
     }
     this.#keys.add(key);

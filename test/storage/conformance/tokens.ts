@@ -32,7 +32,6 @@ export function tokenTests(harness: StorageHarness): void {
       const known = await Promise.all([7, 150, 299].map((index) => make(`hash ${index}`)));
       const found = await Promise.all(hashes.map((hash) => bench().store.findToken(hash)));
       expect(found.filter((token) => token !== undefined)).toEqual(known);
-      expect(found.map((token) => token?.hash).filter(Boolean)).toEqual(known.map(({ hash }) => hash));
       expect(found[150]?.hash).toBe("hash 150");
     });
 

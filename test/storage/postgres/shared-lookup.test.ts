@@ -74,14 +74,13 @@ test("behind a statement that hangs the next begins after a while", async () => 
   expect(await next).toBe("found b");
 });
 
-test("when too many keys wait, one more is turned away, and one of theirs is not", async () => {
+test("when too many keys wait, one more is turned away, and they are not", async () => {
   void lookup.get("a");
   await settle();
   const waiting = ["1", "2", "3", "4", "5"].map((key) => lookup.get(key));
   await expect(lookup.get("6")).rejects.toThrow("5 lookups wait for the database already.");
-  const same = lookup.get("5");
   statements[0]?.answer();
   await settle();
   statements[1]?.answer();
-  expect(await Promise.all([...waiting, same])).toEqual([1, 2, 3, 4, 5, 5].map((key) => `found ${key}`));
+  expect(await Promise.all(waiting)).toEqual([1, 2, 3, 4, 5].map((key) => `found ${key}`));
 });
