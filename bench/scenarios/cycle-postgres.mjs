@@ -11,8 +11,11 @@ import { verbs } from "./verbs.mjs";
 
 /** What Capstan is compared with: which of the raw cycles, with how many clients of pgbench. */
 const RAW = Object.keys(RAW_CYCLES).flatMap((cycle) => [16, 64].map((clients) => ({ cycle, clients })));
-/** For each server, before anything is measured: until then its CPU time per cycle still falls. */
-const WARM_CYCLES = 12_000;
+/**
+ * For each server, before anything is measured. After 9,000 the compiler still took a tenth of a server's CPU time (a profile
+ * of three of them), after 20,000 nothing any more.
+ */
+const WARM_CYCLES = 20_000;
 const nameOf = ({ cycle, clients }) => `${cycle}, ${clients} clients`;
 
 export async function cyclePostgres(options, { repeats, ms, warmMs }) {

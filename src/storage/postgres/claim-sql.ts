@@ -1,4 +1,4 @@
-import { inLineSql, nowSql, type Sql, sql } from "./sql.ts";
+import { inLineSql, type Sql, sql } from "./sql.ts";
 
 /** The first entry of an index on what an environment has delivered, or released with a delay, from a place on. */
 const firstSql = (current: string, environmentId: string, column: string, from: string): string =>
@@ -9,21 +9,19 @@ const firstInLineSql = (current: string, environmentId: string, from: string): s
   `(SELECT kept.queue_key FROM ${current} AS kept WHERE ${inLineSql(environmentId, from)}
     ORDER BY kept.queue_key LIMIT 1)`;
 
+const LOCK = "FOR NO KEY UPDATE SKIP LOCKED";
+/** Items that the batch has locked anyway are left out of what it claims. */
+const NEW = "kept.id <> ALL ($1::text[])";
+
 /**
- * What may be handed out: of each environment as many items as it has claims, from its floors on. Items that the batch has
- * locked anyway are left out ($1), and so are those that others hold at this moment. The first part comes with what is
- * there without regard to locks: the number of items in line, at most one more than was asked for, which tells whether
- * items were left behind; and the first entry of each index, which are the next floors.
+ * What may be handed out for the first time: of each environment as many items as it has claims, from its floors on, but
+ * none that others hold at this moment. It comes with what is there without regard to locks: the number of items in line,
+ * at most one more than was asked for, which tells whether items were left behind; and the first entry of each index, which
+ * are the next floors, and tell whether anything is due.
  */
 export function claimSql(current: string, work: string): Sql {
-  const LOCK = "FOR NO KEY UPDATE SKIP LOCKED";
-  const NEW = "kept.id <> ALL ($1::text[])";
   const id = "asked.environment_id";
   const inLine = inLineSql("heads.environment_id", "heads.ready_head");
-  // The order of what is due is spelled as an expression that no index has: else a plan could walk along all items by id.
-  const due = (condition: string): string => `SELECT ${work} FROM ${current} AS kept
-    WHERE kept.environment_id = heads.environment_id AND ${condition} AND ${NEW}
-    ORDER BY kept.id || '' LIMIT heads.n ${LOCK}`;
   return sql(
     "claim",
     `WITH heads AS MATERIALIZED (
@@ -38,21 +36,33 @@ export function claimSql(current: string, work: string): Sql {
        CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE ${NEW}) AS n FROM (
          SELECT kept.id FROM ${current} AS kept WHERE ${inLine} ORDER BY kept.queue_key LIMIT heads.n + 1) AS kept) AS line
        LEFT JOIN LATERAL (SELECT ${work} FROM ${current} AS kept
-         WHERE ${inLine} AND ${NEW} ORDER BY kept.queue_key LIMIT heads.n ${LOCK}) AS ready ON true
-     UNION ALL
-     SELECT NULL, NULL, NULL, NULL, NULL, delivered.*
-       FROM heads JOIN unnest($7::text[], $8::bigint[]) AS windows (environment_id, micros)
-         ON windows.environment_id = heads.environment_id
-       CROSS JOIN LATERAL (${due(
-         `kept.delivered_at >= heads.delivered_head AND kept.delivered_at <= ${nowSql(9)} - windows.micros`,
-       )}) AS delivered
-     UNION ALL
-     SELECT NULL, NULL, NULL, NULL, NULL, delayed.*
-       FROM heads CROSS JOIN LATERAL (${due(
-         `kept.available_at >= heads.delayed_head AND kept.available_at <= ${nowSql(9)}`,
-       )}) AS delayed`,
+         WHERE ${inLine} AND ${NEW} ORDER BY kept.queue_key LIMIT heads.n ${LOCK}) AS ready ON true`,
   );
 }
+
+/**
+ * What has been delivered and may be handed out once more, or was released and its delay is over: of each environment as
+ * many items as it has claims, those that are due between two instants. Hardly ever is anything, and a database prepares
+ * for each part of a statement whether that finds something or not, so this is asked only once it is known to be needed.
+ *
+ * @param column since when an item has been waiting for this
+ */
+export const claimDueSql = (
+  name: string,
+  current: string,
+  work: string,
+  column: "delivered_at" | "available_at",
+): Sql =>
+  // The order is spelled as an expression that no index has: else a plan could walk along all items by id.
+  sql(
+    name,
+    `SELECT found.* FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[])
+         AS asked (environment_id, n, since, until)
+       CROSS JOIN LATERAL (SELECT ${work} FROM ${current} AS kept
+         WHERE kept.environment_id = asked.environment_id AND kept.${column} >= asked.since
+           AND kept.${column} <= asked.until AND ${NEW}
+         ORDER BY kept.id || '' LIMIT asked.n ${LOCK}) AS found`,
+  );
 
 /** The first entries of an environment ($1), all from the beginning. */
 export const headsSql = (current: string): string =>

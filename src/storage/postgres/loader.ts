@@ -1,8 +1,9 @@
 import type { Clock } from "../../core/clock.ts";
-import type { ClaimNeed, Needs } from "../../core/unit.ts";
-import type { Row, Value } from "../rows/index.ts";
+import type { Needs } from "../../core/unit.ts";
+import type { Row } from "../rows/index.ts";
 import { arrayOf } from "./arrays.ts";
 import type { ClaimFloors } from "./claim-floors.ts";
+import { Claims } from "./claims.ts";
 import type { Client, Connections } from "./connection.ts";
 import { LoadedRows } from "./loaded.ts";
 import { ENVIRONMENT_LOCKS, environmentKey, type Locks, type MissingLocks } from "./locks.ts";
@@ -32,9 +33,10 @@ export class Loader {
   /** @param trip holds what begins the transaction */
   async load(client: Client, trip: RoundTrip, needs: Needs, locks: Locks): Promise<LoadedRows> {
     const loaded = new LoadedRows(this.#tables, locks.works);
-    this.#ask(trip, loaded, needs, locks);
+    const claims = new Claims(this.#sql, this.#floors, needs.claims, sorted(locks.works));
+    this.#ask(trip, loaded, needs, locks, claims);
     await trip.run(client);
-    await this.#missing(client, loaded, needs);
+    await this.#missing(client, loaded, needs, claims);
     return loaded;
   }
 
@@ -62,14 +64,13 @@ export class Loader {
     });
   }
 
-  #ask(trip: RoundTrip, loaded: LoadedRows, needs: Needs, locks: Locks): void {
-    const fixedNow = this.#clock?.now() ?? null;
+  #ask(trip: RoundTrip, loaded: LoadedRows, needs: Needs, locks: Locks, claims: Claims): void {
     // In the order of `Locks`. Whatever is only read comes after the locks that keep it still.
     this.#environmentLocks(trip, needs, locks);
     this.#sessionsAndWorks(trip, loaded, needs, locks);
-    if (needs.sweepLimit > 0) this.#due(trip, loaded, needs.sweepLimit, fixedNow);
+    if (needs.sweepLimit > 0) this.#due(trip, loaded, needs.sweepLimit);
     this.#others(trip, loaded, needs, locks);
-    if (needs.claims.length > 0) this.#claims(trip, loaded, needs, locks, fixedNow);
+    claims.ask(trip, loaded);
     this.#readNow(trip, loaded);
   }
 
@@ -96,12 +97,12 @@ export class Loader {
     addFor(trip, needs.sessions, sql.liveWorks, (rows) => works.add(rows, false));
   }
 
-  #due(trip: RoundTrip, loaded: LoadedRows, limit: number, fixedNow: number | null): void {
+  #due(trip: RoundTrip, loaded: LoadedRows, limit: number): void {
     const { from } = this.#sweepFloor;
     trip.add(this.#sql.firstDue, [from], ([row]) => {
       loaded.firstDue = { at: (row?.sweep_at as number | undefined) ?? null };
     });
-    const values = [fixedNow, limit, from];
+    const values = [this.#clock?.now() ?? null, limit, from];
     trip.add(this.#sql.lockDueSessions, values, (rows) => loaded.sessions.add(rows, true));
     trip.add(this.#sql.lockDueWorks, values, (rows) => {
       const ours = rows.filter((row) => loaded.sessions.isLocked(row.session_id as string));
@@ -144,61 +145,12 @@ export class Loader {
     });
   }
 
-  #claims(trip: RoundTrip, loaded: LoadedRows, needs: Needs, locks: Locks, fixedNow: number | null): void {
-    const wanted = new Map<string, number>();
-    const windows = new Map<string, ClaimNeed>();
-    for (const claim of needs.claims) {
-      wanted.set(claim.environmentId, (wanted.get(claim.environmentId) ?? 0) + 1);
-      windows.set(`${claim.environmentId} ${claim.windowMicros}`, claim);
-    }
-    trip.add(this.#sql.claim, this.#claimValues(loaded, wanted, [...windows.values()], locks, fixedNow), (rows) => {
-      const found = rows.filter((row) => row.id !== null);
-      loaded.addClaims(found);
-      const taken = new Map<Value, number>();
-      for (const { in_line_of: id } of found) if (id !== undefined) taken.set(id, (taken.get(id) ?? 0) + 1);
-      for (const row of rows) {
-        const id = row.in_line_of;
-        if (typeof id !== "string") continue;
-        if ((row.in_line as number) > (taken.get(id) ?? 0)) loaded.leftBehindIn.add(id);
-        loaded.heads.set(id, {
-          ready: row.ready_head as string | null,
-          delivered: row.delivered_head as number | null,
-          delayed: row.delayed_head as number | null,
-        });
-      }
-    });
-  }
-
-  #claimValues(
-    loaded: LoadedRows,
-    wanted: ReadonlyMap<string, number>,
-    windows: readonly ClaimNeed[],
-    locks: Locks,
-    fixedNow: number | null,
-  ): Value[] {
-    const environments = [...wanted.keys()];
-    loaded.moment = this.#floors.moment;
-    const floors = environments.map((id) => this.#floors.of(id));
-    return [
-      sorted(locks.works),
-      arrayOf(environments),
-      arrayOf([...wanted.values()]),
-      arrayOf(floors.map((floor) => floor.ready)),
-      arrayOf(floors.map((floor) => floor.delivered)),
-      arrayOf(floors.map((floor) => floor.delayed)),
-      arrayOf(windows.map((claim) => claim.environmentId)),
-      arrayOf(windows.map((claim) => claim.windowMicros)),
-      fixedNow,
-    ];
-  }
-
-  /** What only shows now: rows of items that have been retired, and environments of what a sweep found. */
-  async #missing(client: Client, loaded: LoadedRows, needs: Needs): Promise<void> {
+  /** What only shows now: rows of items that have been retired, environments of what a sweep found, claims that are due. */
+  async #missing(client: Client, loaded: LoadedRows, needs: Needs, claims: Claims): Promise<void> {
     const retired = [...needs.works].filter((id) => !loaded.works.has(id));
     const environments = new Set<string>();
     for (const { environmentId } of loaded.due()) environments.add(environmentId);
     const unknown = [...environments].filter((id) => !loaded.environments.has(id));
-    if (retired.length + unknown.length === 0) return;
     const trip = this.#connections.roundTrip();
     addFor(trip, new Set(retired), this.#sql.lockRetired, (rows) => {
       loaded.works.add(rows, true);
@@ -209,7 +161,8 @@ export class Loader {
         loaded.environments.add(rows, false);
       });
     }
-    await trip.run(client);
+    if (claims.askDue(trip, loaded)) this.#readNow(trip, loaded);
+    if (!trip.isEmpty) await trip.run(client);
   }
 }
 

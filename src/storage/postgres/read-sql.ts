@@ -1,4 +1,4 @@
-import { claimSql } from "./claim-sql.ts";
+import { claimDueSql, claimSql } from "./claim-sql.ts";
 import { nowSql, sql } from "./sql.ts";
 import type { PgTables } from "./tables.ts";
 
@@ -93,5 +93,7 @@ export function readSql(schema: string, tables: PgTables) {
     ),
     now: sql("now", `SELECT ${nowSql(1)} AS now`),
     claim: claimSql(current, work),
+    claimDelivered: claimDueSql("claim_delivered", current, work, "delivered_at"),
+    claimDelayed: claimDueSql("claim_delayed", current, work, "available_at"),
   };
 }

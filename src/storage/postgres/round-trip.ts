@@ -72,6 +72,11 @@ export class RoundTrip {
     this.#prepare = prepare;
   }
 
+  /** Nothing has been added. */
+  get isEmpty(): boolean {
+    return this.#statements.length === 0;
+  }
+
   /** @param take gets the rows, once all statements are through */
   add(sql: Sql, values: readonly Value[] = [], take: Take = () => undefined): void {
     const texts = values.map((value) => (value === null ? null : String(value)));

@@ -74,6 +74,23 @@ export function claimTests(harness: StorageHarness): void {
       expect(value(alsoPatient)).toBeNull();
     });
 
+    it.each(["delivered", "released with a delay"])("share what was %s, and is due at once, one each", async (how) => {
+      const environment = await bench().environment();
+      const items = [];
+      for (let n = 0; n < 3; n++) items.push(await bench().queued(environment.id));
+      for (const item of items) {
+        await bench().poll(environment.id);
+        if (how === "delivered") continue;
+        await bench().activate(item);
+        await bench().release(item, 1_000);
+      }
+      bench().clock.advanceMicros(WINDOW_MS * 1_000);
+      const claims = await Promise.all(items.map(() => poll(environment.id)));
+      const taken = claims.map((claim) => value(claim)?.item.id);
+      expect(taken.sort()).toEqual(items.map((item) => item.id));
+      expect(await bench().poll(environment.id)).toBeNull();
+    });
+
     it("find the next items when calls of the same commit take earlier ones out of the queue", async () => {
       const environment = await bench().environment();
       const items = [];
@@ -88,6 +105,16 @@ export function claimTests(harness: StorageHarness): void {
       ]);
       expect(value(claim)?.item.id).toBe(fourth?.id);
       expect(value(other)).toBeNull();
+    });
+
+    it("find the next item that is due when a call of the same commit takes the first one", async () => {
+      const environment = await bench().environment();
+      const first = await bench().queued(environment.id);
+      const second = await bench().queued(environment.id);
+      for (const _ of [first, second]) await bench().poll(environment.id);
+      bench().clock.advanceMicros(WINDOW_MS * 1_000);
+      const [, claim] = await Promise.all([bench().ack(first), poll(environment.id)]);
+      expect(value(claim)?.item.id).toBe(second.id);
     });
 
     // Several servers make several commits of it, whose order nobody knows.

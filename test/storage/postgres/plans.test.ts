@@ -42,11 +42,12 @@ describe("the statements of a batch", () => {
   });
 
   it("claims what was never delivered from its own index only, and the rest from theirs", async () => {
-    const { text } = readSql(place.schema, tablesIn(place.schema)).claim;
-    const plan = await planOf(text);
-    const used = new Set(plan.match(/(?<=using )\w+/g));
-    expect(used).toEqual(new Set(["work_ready", "work_delivered", "work_delayed"]));
+    const { claim, claimDelivered, claimDelayed } = readSql(place.schema, tablesIn(place.schema));
+    const plan = await planOf(claim.text);
+    expect(indexesOf(plan)).toEqual(new Set(["work_ready", "work_delivered", "work_delayed"]));
     expect(plan).toMatch(/LockRows\n +-> +Index Scan using work_ready/);
+    expect(indexesOf(await planOf(claimDelivered.text))).toEqual(new Set(["work_delivered"]));
+    expect(indexesOf(await planOf(claimDelayed.text))).toEqual(new Set(["work_delayed"]));
   });
 });
 
@@ -64,6 +65,8 @@ describe("housekeeping", () => {
     expect(plan).toContain("session_deleted");
   });
 });
+
+const indexesOf = (plan: string) => new Set(plan.match(/(?<=using )\w+/g));
 
 /** The plan that a batch's connection makes once and keeps. */
 async function planOf(text: string): Promise<string> {
