@@ -11,10 +11,7 @@ import { verbs } from "./verbs.mjs";
 
 /** What Capstan is compared with: which of the raw cycles, with how many clients of pgbench. */
 const RAW = Object.keys(RAW_CYCLES).flatMap((cycle) => [16, 64].map((clients) => ({ cycle, clients })));
-/**
- * For each server, before anything is measured. After 9,000 the compiler still took a tenth of a server's CPU time (a profile
- * of three of them), after 20,000 nothing any more.
- */
+/** For each server, before anything is measured: half as many leave the compiler of the JavaScript engine at work. */
 const WARM_CYCLES = 20_000;
 const nameOf = ({ cycle, clients }) => `${cycle}, ${clients} clients`;
 
@@ -51,7 +48,6 @@ export async function cyclePostgres(options, { repeats, ms, warmMs }) {
 }
 
 async function compare({ replicas, raw, core, load, ask }, workers, { repeats, ms, warmMs }) {
-  // The compiler of the JavaScript engine needs some ten thousand requests before a server runs at its own speed.
   for (let done = 0; done < replicas * WARM_CYCLES; ) {
     done += (await ask("cycle", { warmMs: 0, ms: 1_000 })).cycles_with_warm_up;
   }

@@ -25,8 +25,9 @@ export interface BackendParts {
 }
 
 /**
- * The write side: one batch, one transaction, two round trips. The first begins, locks and reads (seldom it
- * takes one more for what only shows then); then everything is decided in memory; the second writes and commits. Batches of this and of other servers run side by side.
+ * The write side: one batch, one transaction, two round trips. The first begins, locks and reads (seldom it takes one
+ * more, for what only shows then); then everything is decided in memory; the second writes and commits. Batches of this and
+ * of other servers run side by side.
  */
 export class PostgresBackend implements Backend {
   readonly #parts: BackendParts;

@@ -47,15 +47,10 @@ export function claimSql(current: string, work: string): Sql {
  *
  * @param column since when an item has been waiting for this
  */
-export const claimDueSql = (
-  name: string,
-  current: string,
-  work: string,
-  column: "delivered_at" | "available_at",
-): Sql =>
+export const claimDueSql = (current: string, work: string, column: "delivered_at" | "available_at"): Sql =>
   // The order is spelled as an expression that no index has: else a plan could walk along all items by id.
   sql(
-    name,
+    `claim_${column}`,
     `SELECT found.* FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[])
          AS asked (environment_id, n, since, until)
        CROSS JOIN LATERAL (SELECT ${work} FROM ${current} AS kept

@@ -1,10 +1,10 @@
 import type { ClaimNeed } from "../../core/unit.ts";
-import type { Value } from "../rows/index.ts";
+import type { Row } from "../rows/index.ts";
 import { arrayOf } from "./arrays.ts";
 import type { ClaimFloors } from "./claim-floors.ts";
 import type { LoadedRows } from "./loaded.ts";
 import type { ReadSql } from "./read-sql.ts";
-import type { RoundTrip, Take } from "./round-trip.ts";
+import type { RoundTrip } from "./round-trip.ts";
 import type { Sql } from "./sql.ts";
 
 /** One place to look for what is due: as many items of an environment as it has claims, between two instants. */
@@ -52,8 +52,11 @@ export class Claims {
     trip.add(this.#sql.claim, values, (rows) => this.#take(loaded, rows));
   }
 
-  /** Once that is answered: asks for what comes due again, where there is any. Returns whether there is. */
-  askDue(trip: RoundTrip, loaded: LoadedRows): boolean {
+  /**
+   * Once that is answered: asks for what comes due again, where there is any. The batch's instant stays as it is, although
+   * these locks come after it: whoever changed such an item since has moved it out of what is asked for.
+   */
+  askDue(trip: RoundTrip, loaded: LoadedRows): void {
     const delivered: Due[] = [];
     const windows = new Map(this.#claims.map((claim) => [`${claim.environmentId} ${claim.windowMicros}`, claim]));
     for (const { environmentId, windowMicros } of windows.values()) {
@@ -65,12 +68,11 @@ export class Claims {
     for (const [environmentId, { delayed: since }] of loaded.heads) {
       if (since !== null && since <= loaded.now) delayed.push({ environmentId, since, until: loaded.now });
     }
-    this.#add(trip, this.#sql.claimDelivered, delivered, (rows) => loaded.addClaims(rows));
-    this.#add(trip, this.#sql.claimDelayed, delayed, (rows) => loaded.addClaims(rows));
-    return delivered.length + delayed.length > 0;
+    this.#add(trip, loaded, this.#sql.claimDelivered, delivered);
+    this.#add(trip, loaded, this.#sql.claimDelayed, delayed);
   }
 
-  #add(trip: RoundTrip, sql: Sql, due: readonly Due[], take: Take): void {
+  #add(trip: RoundTrip, loaded: LoadedRows, sql: Sql, due: readonly Due[]): void {
     if (due.length === 0) return;
     const values = [
       this.#works,
@@ -79,17 +81,15 @@ export class Claims {
       arrayOf(due.map(({ since }) => since)),
       arrayOf(due.map(({ until }) => until)),
     ];
-    trip.add(sql, values, take);
+    trip.add(sql, values, (rows) => loaded.addClaims(rows));
   }
 
-  #take(loaded: LoadedRows, rows: Parameters<Take>[0]): void {
-    const found = rows.filter((row) => row.id !== null);
-    loaded.addClaims(found);
-    const taken = new Map<Value, number>();
-    for (const { in_line_of: id } of found) if (id !== undefined) taken.set(id, (taken.get(id) ?? 0) + 1);
+  /** An environment without any such item has one row, which holds none. */
+  #take(loaded: LoadedRows, rows: readonly Row[]): void {
+    loaded.addClaims(rows.filter((row) => row.id !== null));
     for (const row of rows) {
       const id = row.in_line_of as string;
-      if ((row.in_line as number) > (taken.get(id) ?? 0)) loaded.leftBehindIn.add(id);
+      if ((row.in_line as number) > (loaded.claims.get(id)?.size ?? 0)) loaded.leftBehindIn.add(id);
       loaded.heads.set(id, {
         ready: row.ready_head as string | null,
         delivered: row.delivered_head as number | null,

@@ -161,7 +161,7 @@ export class Loader {
         loaded.environments.add(rows, false);
       });
     }
-    if (claims.askDue(trip, loaded)) this.#readNow(trip, loaded);
+    claims.askDue(trip, loaded);
     if (!trip.isEmpty) await trip.run(client);
   }
 }

@@ -93,7 +93,7 @@ export function readSql(schema: string, tables: PgTables) {
     ),
     now: sql("now", `SELECT ${nowSql(1)} AS now`),
     claim: claimSql(current, work),
-    claimDelivered: claimDueSql("claim_delivered", current, work, "delivered_at"),
-    claimDelayed: claimDueSql("claim_delayed", current, work, "available_at"),
+    claimDelivered: claimDueSql(current, work, "delivered_at"),
+    claimDelayed: claimDueSql(current, work, "available_at"),
   };
 }
